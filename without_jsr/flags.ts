@@ -1,10 +1,10 @@
-// What lets every task run where the JSR registry cannot be reached (jsr.io is
-// blocked in some networks whose npm registry works).
+// What lets every task run where the JSR registry cannot be reached, as in
+// networks in which only npm's can.
 //
-// deno.json names the real packages. A task asks this script for flags first:
-// it prints none where JSR answers or its packages are cached, and otherwise
-// an import map that puts the modules beside this file, thin layers over
-// Node's own modules and npm packages, in their place.
+// deno.json names the real packages. A task first asks this script for flags:
+// there are none where JSR answers, or has answered before; otherwise an import
+// map puts the modules in this folder, thin layers over Node's own modules and
+// npm packages, in the place of JSR's.
 
 /** The JSR modules in use. A new one is added here, with its stand-in. */
 const standIns: Record<string, string> = {
@@ -14,64 +14,73 @@ const standIns: Record<string, string> = {
   "@std/http/negotiation": "./negotiation.ts",
 };
 
-/** How long the registry may say nothing before it counts as unreachable. */
+/** How long the registry may be silent before it counts as unreachable. */
 const patienceMilliseconds = 3_000;
 
 const { imports }: { imports: Record<string, string> } = JSON.parse(
   await Deno.readTextFile(new URL("../deno.json", import.meta.url)),
 );
 
-if (!await canLoad(Object.keys(standIns).map(registrySpecifier))) {
+if (!await canLoad(Object.keys(standIns).map(jsrSpecifier))) {
   console.error(
     "The JSR registry cannot be reached: using the stand-ins in without_jsr/",
   );
-  const map = { imports: { ...imports } };
-  for (const [specifier, path] of Object.entries(standIns)) {
-    map.imports[specifier] = import.meta.resolve(path);
-  }
-  console.log(
-    "--import-map=data:application/json," +
-      encodeURIComponent(JSON.stringify(map)),
-  );
+  const map = encodeURIComponent(JSON.stringify({ imports: importMap() }));
+  console.log(`--import-map=data:application/json,${map}`);
 }
 
 // Deno warns of an --env-file that is not there.
-if (Deno.args.includes("--env-file") && hasEnvFile()) {
+if (Deno.args.includes("--env-file") && await exists(".env")) {
   console.log("--env-file");
 }
 
-function hasEnvFile(): boolean {
-  try {
-    return Deno.statSync(".env").isFile;
-  } catch {
-    return false;
-  }
-}
-
-/** `@std/http/cookie` → `jsr:@std/http@^1.1.0/cookie`, as deno.json has it. */
-function registrySpecifier(specifier: string): string {
-  const [scope, name, ...path] = specifier.split("/");
-  return [imports[`${scope}/${name}`], ...path].join("/");
+/** `@std/http/cookie` is `jsr:@std/http@^1.1.0/cookie` by deno.json. */
+function jsrSpecifier(name: string): string {
+  const [scope, bare, ...path] = name.split("/");
+  return [imports[`${scope}/${bare}`], ...path].join("/");
 }
 
 /**
- * Downloads the modules, unless they are cached. Deno reports each download as
- * it begins, so that a slow registry, unlike a hanging one, is waited for.
+ * Downloads what is not cached yet. Deno reports each download as it begins, so
+ * a slow registry is waited for, and one that hangs is not.
  */
 async function canLoad(specifiers: string[]): Promise<boolean> {
-  const process = new Deno.Command(Deno.execPath(), {
+  const download = new Deno.Command(Deno.execPath(), {
     args: ["cache", ...specifiers],
     stdin: "null",
     stdout: "null",
     stderr: "piped",
   }).spawn();
-  let timer = 0;
-  const wait = () => {
+  const giveUp = () => download.kill();
+  let timer = setTimeout(giveUp, patienceMilliseconds);
+  for await (const _ of download.stderr) {
     clearTimeout(timer);
-    timer = setTimeout(() => process.kill(), patienceMilliseconds);
-  };
-  wait();
-  for await (const _ of process.stderr) wait();
+    timer = setTimeout(giveUp, patienceMilliseconds);
+  }
   clearTimeout(timer);
-  return (await process.status).success;
+  return (await download.status).success;
+}
+
+/** deno.json's own npm packages and, for JSR's modules, the stand-ins. */
+function importMap(): Record<string, string> {
+  const map: Record<string, string> = {};
+  for (const [name, specifier] of Object.entries(imports)) {
+    if (!specifier.startsWith("npm:")) continue;
+    map[name] = specifier;
+    // Unlike deno.json, an import map has to name a package's modules too.
+    map[`${name}/`] = specifier.replace("npm:", "npm:/") + "/";
+  }
+  for (const [name, path] of Object.entries(standIns)) {
+    map[name] = import.meta.resolve(path);
+  }
+  return map;
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await Deno.stat(path);
+    return true;
+  } catch {
+    return false;
+  }
 }
