@@ -117,7 +117,9 @@ export function assertThrows(
   } catch (error) {
     return checkError(error, expectation);
   }
-  fail("Expected function to throw");
+  throw new AssertionError(
+    join("Expected function to throw", messageOf(expectation)),
+  );
 }
 
 export function assertRejects(
@@ -138,27 +140,32 @@ export async function assertRejects(
   try {
     promise = fn();
   } catch {
-    fail("Function throws when expected to reject");
+    throw new AssertionError(
+      join("Function throws when expected to reject", messageOf(expectation)),
+    );
   }
   try {
     await promise;
   } catch (error) {
     return checkError(error, expectation);
   }
-  fail("Expected function to reject");
+  throw new AssertionError(
+    join("Expected function to reject", messageOf(expectation)),
+  );
 }
 
 function checkError(error: unknown, expectation: unknown[]): unknown {
-  const [ErrorClass, msgIncludes, msg] = expectation;
+  const [ErrorClass, msgIncludes = ""] = expectation;
   if (typeof ErrorClass === "function") {
-    assertInstanceOf(error, ErrorClass as Class<Error>, msg as string);
-    assertStringIncludes(
-      error.message,
-      msgIncludes as string ?? "",
-      msg as string,
-    );
+    const msg = messageOf(expectation);
+    assertInstanceOf(error, ErrorClass as Class<Error>, msg);
+    assertStringIncludes(error.message, msgIncludes as string, msg);
   }
   return error;
+}
+
+function messageOf([first, _, third]: unknown[]): string | undefined {
+  return (typeof first === "string" ? first : third) as string | undefined;
 }
 
 /** Node's account of the difference, or `undefined` where there is none. */

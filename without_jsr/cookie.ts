@@ -1,6 +1,6 @@
 // Stands in for jsr:@std/http/cookie, over npm:cookie.
 
-import { parseCookie, stringifySetCookie } from "cookie";
+import { parseCookie, type SetCookie, stringifySetCookie } from "cookie";
 
 export interface Cookie {
   name: string;
@@ -15,24 +15,25 @@ export interface Cookie {
   sameSite?: "Strict" | "Lax" | "None";
 }
 
-// Neither function encodes values, nor decodes them.
+// Values are neither encoded nor decoded.
 const asIs = (value: string) => value;
 
 export function getCookies(headers: Headers): Partial<Record<string, string>> {
-  return {
-    ...parseCookie(headers.get("cookie") ?? "", { decode: asIs }),
-  } as Partial<Record<string, string>>;
+  // Of cookies with the same name, @std/http takes the last.
+  const pairs = (headers.get("cookie") ?? "").split(";").reverse();
+  const cookies = parseCookie(pairs.join(";"), { decode: asIs });
+  return Object.assign(Object.create(null), cookies);
 }
 
 export function setCookie(headers: Headers, cookie: Cookie): void {
-  const { expires, sameSite, ...attributes } = cookie;
+  const { expires, sameSite, ...rest } = cookie;
+  const attributes: SetCookie = rest;
+  if (expires !== undefined) attributes.expires = new Date(expires);
+  if (sameSite) {
+    attributes.sameSite = sameSite.toLowerCase() as Lowercase<typeof sameSite>;
+  }
   headers.append(
     "set-cookie",
-    stringifySetCookie({
-      ...attributes,
-      ...(expires && { expires: new Date(expires) }),
-      ...(sameSite &&
-        { sameSite: sameSite.toLowerCase() as Lowercase<typeof sameSite> }),
-    }, { encode: asIs }),
+    stringifySetCookie(attributes, { encode: asIs }),
   );
 }

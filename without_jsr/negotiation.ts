@@ -13,8 +13,15 @@ export function accepts(
   ...types: string[]
 ): string | string[] | undefined {
   const accept = request.headers.get("accept") || "*/*";
-  const negotiator = new Negotiator({ headers: { accept } });
-  return types.length > 0
-    ? negotiator.mediaType(types)
-    : negotiator.mediaTypes();
+  if (types.length === 0) return negotiate(accept);
+  // Where the client likes several types equally, @std/http takes the first of
+  // `types`, but negotiator the first of `accept`.
+  const rank = (range: string) =>
+    types.findIndex((type) => negotiate(range.split(";")[0]!, [type]).length);
+  const ranges = accept.split(",").sort((a, b) => rank(a) - rank(b));
+  return negotiate(ranges.join(), types)[0];
+}
+
+function negotiate(accept: string, types?: string[]): string[] {
+  return new Negotiator({ headers: { accept } }).mediaTypes(types);
 }
