@@ -1,0 +1,149 @@
+/**
+ * The client's half of fieldstream: merges deltas into a value.
+ *
+ * @example
+ * let state;
+ * for (const delta of deltas) state = applyDelta(state, delta);
+ *
+ * @module
+ */
+
+/**
+ * @typedef {object} Delta
+ * @property {unknown} [data] Merged into the state.
+ * @property {readonly string[]} [reset] JSON Pointers of values that are
+ * deleted first: members of objects, or `""`.
+ * @property {readonly string[]} [complete] JSON Pointers of values that will
+ * not change again. They do not change the state.
+ */
+
+/**
+ * Merges one delta into the state: deletes what is at `delta.reset`, then
+ * merges `delta.data`. Objects and arrays in `state` are changed in place; the
+ * delta is not, and none of its objects becomes part of the state.
+ *
+ * The work is linear in the delta, whatever the size of the state.
+ *
+ * @param {unknown} state What the deltas so far made; `undefined` at first.
+ * @param {Delta} delta The next delta.
+ * @returns {unknown} The new state.
+ * @throws {TypeError} If the delta does not fit the state. Members that were
+ * merged before the misfit stay merged.
+ */
+export function applyDelta(state, { data, reset = [] }) {
+  for (const pointer of reset) state = resetAt(state, pointer);
+  return data === undefined ? state : merge(state, data, "");
+}
+
+/**
+ * @param {unknown} state
+ * @param {unknown} data
+ * @param {string} pointer
+ * @returns {unknown}
+ */
+function merge(state, data, pointer) {
+  if (state === undefined) return copy(data);
+  if (typeof state === "string" && typeof data === "string") {
+    return state + data;
+  }
+  if (!isContainer(state) || !isContainer(data)) throw misfit(pointer);
+  if (Array.isArray(data)) {
+    if (!Array.isArray(state) || data.length > 0) throw misfit(pointer);
+    return state;
+  }
+  for (const key of Object.keys(data)) {
+    const at = `${pointer}/${key.replaceAll("~", "~0").replaceAll("/", "~1")}`;
+    if (Array.isArray(state) && !isIndex(key, state.length)) throw misfit(at);
+    setMember(state, key, merge(member(state, key), data[key], at));
+  }
+  return state;
+}
+
+/**
+ * @param {unknown} state
+ * @param {string} pointer
+ * @returns {unknown}
+ */
+function resetAt(state, pointer) {
+  if (pointer === "") return undefined;
+  const keys = pointer.slice(1).split("/").map((key) =>
+    key.replaceAll("~1", "/").replaceAll("~0", "~")
+  );
+  const last = /** @type {string} */ (keys.pop());
+  let parent = state;
+  for (const key of keys) {
+    if (!isContainer(parent)) return state;
+    parent = member(parent, key);
+  }
+  if (Array.isArray(parent)) throw misfit(pointer);
+  if (isContainer(parent)) delete parent[last];
+  return state;
+}
+
+/**
+ * @param {unknown} value
+ * @returns {unknown}
+ */
+function copy(value) {
+  if (!isContainer(value)) return value;
+  if (Array.isArray(value)) return value.map(copy);
+  /** @type {Record<string, unknown>} */
+  const result = {};
+  for (const key of Object.keys(value)) {
+    setMember(result, key, copy(value[key]));
+  }
+  return result;
+}
+
+/**
+ * @param {unknown} value
+ * @returns {value is Record<string, unknown>}
+ */
+function isContainer(value) {
+  return typeof value === "object" && value !== null;
+}
+
+/**
+ * Whether `key` names one of an array's elements, or the place behind them.
+ *
+ * @param {string} key
+ * @param {number} length
+ */
+function isIndex(key, length) {
+  const index = Number(key);
+  return Number.isInteger(index) && index >= 0 && index <= length &&
+    String(index) === key;
+}
+
+/**
+ * An own member: `__proto__` and the like are keys as any other.
+ *
+ * @param {Record<string, unknown>} container
+ * @param {string} key
+ */
+function member(container, key) {
+  return Object.hasOwn(container, key) ? container[key] : undefined;
+}
+
+/**
+ * @param {Record<string, unknown>} container
+ * @param {string} key
+ * @param {unknown} value
+ */
+function setMember(container, key, value) {
+  if (key === "__proto__") {
+    const attributes = { enumerable: true, configurable: true, writable: true };
+    Object.defineProperty(container, key, { value, ...attributes });
+  } else {
+    container[key] = value;
+  }
+}
+
+/**
+ * @param {string} pointer
+ */
+function misfit(pointer) {
+  return new TypeError(
+    `Cannot merge a delta: it does not fit the state at "${pointer}"`,
+  );
+}
