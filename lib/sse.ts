@@ -1,0 +1,72 @@
+/** Server-Sent Events (HTML standard, section 9.2): frames, ids, headers. */
+
+import { randomBytes } from "node:crypto";
+
+/** Response headers of an event stream. */
+export const STREAM_HEADERS: Readonly<Record<string, string>> = {
+  "content-type": "text/event-stream",
+  "cache-control": "no-store, no-transform",
+  vary: "Accept",
+  // nginx holds a response back unless it is told not to.
+  "x-accel-buffering": "no",
+};
+
+/** A comment, which clients ignore and proxies take for life. */
+export const PING = ": ping\n\n";
+
+/** The field that tells a client how long to wait before it comes back. */
+export function formatRetry(milliseconds: number): string {
+  return `retry: ${Math.round(milliseconds)}\n\n`;
+}
+
+/**
+ * One event.
+ *
+ * @param id The event's id.
+ * @param json The data, as JSON text on one line.
+ */
+export function formatEvent(id: string, json: string): string {
+  return `id: ${id}\ndata: ${escapeLineEnds(json)}\n\n`;
+}
+
+/**
+ * Escapes U+2028, U+2029 and U+0085, which JSON allows in strings and some
+ * clients take for line ends.
+ */
+function escapeLineEnds(json: string): string {
+  if (!/[\u0085\u2028\u2029]/.test(json)) return json;
+  return json
+    .replaceAll("\u0085", "\\u0085")
+    .replaceAll("\u2028", "\\u2028")
+    .replaceAll("\u2029", "\\u2029");
+}
+
+/** Where a client is in a generation: what its last event id said. */
+export interface Position {
+  generation: string;
+  /** UTF-16 units of the transcript, or that it has seen the end. */
+  offset: number | "end";
+}
+
+/** Makes an event's id. */
+export function formatEventId({ generation, offset }: Position): string {
+  return `${generation}.${offset}`;
+}
+
+/** Reads an event's id; `undefined` if it is not one of ours. */
+export function parseEventId(text: string): Position | undefined {
+  const match = /^([A-Za-z0-9_-]{22})\.(0|[1-9]\d{0,8}|end)$/.exec(text);
+  if (match === null) return undefined;
+  const [, generation, offset] = match as unknown as [string, string, string];
+  return { generation, offset: offset === "end" ? offset : Number(offset) };
+}
+
+/** Whether `text` can be a generation's id: 128 bits in base64url. */
+export function isGenerationId(text: string): boolean {
+  return /^[A-Za-z0-9_-]{22}$/.test(text);
+}
+
+/** Makes a new generation's id. */
+export function makeGenerationId(): string {
+  return randomBytes(16).toString("base64url");
+}
