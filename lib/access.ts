@@ -1,0 +1,215 @@
+/** Who may, from where, and how much. */
+
+import { createHash, createHmac, timingSafeEqual } from "node:crypto";
+import { getCookies, setCookie } from "@std/http/cookie";
+import { RateLimiterMemory } from "rate-limiter-flexible";
+import type { Config } from "./config.ts";
+
+/** Somebody who may. */
+export interface Principal {
+  /** Whose the generations are that it starts. */
+  owner: string;
+  /** Whom the limits count. */
+  client: string;
+}
+
+/** What access depends on. */
+export type AccessOptions = Pick<
+  Config,
+  "accessTokens" | "corsOrigins" | "trustProxy" | "limits"
+>;
+
+/** Why a request has to wait. */
+export interface Refusal {
+  code: "too_many_streams" | "overloaded";
+  /** After how many seconds it may come again. */
+  retryAfter: number;
+}
+
+const COOKIE = "fieldstream";
+
+/** Everybody, where no tokens are configured. */
+const ANYONE = "";
+
+/** The rules of one server, and what its clients have used up. */
+export class Access {
+  readonly #options: AccessOptions;
+  /** SHA-256 of each token to whose it is. */
+  readonly #tokens: { digest: Uint8Array; owner: string; session: string }[];
+  readonly #generations: RateLimiterMemory;
+  readonly #resumes: RateLimiterMemory;
+  readonly #streams = new Map<string, number>();
+  #open = 0;
+
+  /** Makes the rules from the configuration. */
+  constructor(options: AccessOptions) {
+    this.#options = options;
+    this.#tokens = options.accessTokens.map((token) => ({
+      digest: sha256(token),
+      owner: createHmac("sha256", token).update("owner").digest("base64url"),
+      session: createHmac("sha256", token).update("session")
+        .digest("base64url"),
+    }));
+    const { generationsPerMinute, resumesPerMinute } = options.limits;
+    this.#generations = perMinute(generationsPerMinute);
+    this.#resumes = perMinute(resumesPerMinute);
+  }
+
+  /** How many streams are open. */
+  get openStreams(): number {
+    return this.#open;
+  }
+
+  /**
+   * Finds out who asks.
+   *
+   * @param request The request.
+   * @param address Where it came from.
+   * @returns `undefined` if it may not.
+   */
+  identify(request: Request, address: string): Principal | undefined {
+    if (this.#tokens.length === 0) {
+      return { owner: ANYONE, client: this.clientAddress(request, address) };
+    }
+    const bearer = /^Bearer +(\S+) *$/i.exec(
+      request.headers.get("authorization") ?? "",
+    );
+    const owner = bearer === null
+      ? this.#ownerOfSession(getCookies(request.headers)[COOKIE] ?? "")
+      : this.#ownerOfToken(bearer[1]!);
+    return owner === undefined ? undefined : { owner, client: owner };
+  }
+
+  /**
+   * Signs in: makes the cookie that stands for a token, for pages whose
+   * EventSource cannot set headers.
+   *
+   * @param token What the user typed.
+   * @param headers The response's, which get the cookie.
+   * @param secure Whether the cookie is for HTTPS only.
+   * @returns Whether the token is one of ours.
+   */
+  signIn(token: string, headers: Headers, secure: boolean): boolean {
+    if (this.#tokens.length === 0) return true;
+    const owner = this.#ownerOfToken(token);
+    const entry = this.#tokens.find((entry) => entry.owner === owner);
+    if (entry === undefined) return false;
+    setCookie(headers, {
+      name: COOKIE,
+      value: entry.session,
+      httpOnly: true,
+      sameSite: "Strict",
+      path: "/",
+      secure,
+    });
+    return true;
+  }
+
+  /** Where the client is: behind a trusted proxy, what the proxy says. */
+  clientAddress(request: Request, address: string): string {
+    if (!this.#options.trustProxy) return address;
+    // The last one is the proxy's own word; those before it are the client's.
+    return request.headers.get("x-forwarded-for")?.split(",").at(-1)?.trim() ||
+      address;
+  }
+
+  /** Whether the page that sent the request may use this server. */
+  allowsOrigin(request: Request): boolean {
+    const { corsOrigins } = this.#options;
+    const origin = request.headers.get("origin");
+    if (corsOrigins === "*" || origin === null) return true;
+    return corsOrigins.includes(origin) || isSameHost(request, origin);
+  }
+
+  /** Adds the headers that let pages read the response (Fetch standard, CORS). */
+  addCorsHeaders(request: Request, headers: Headers): void {
+    const { corsOrigins } = this.#options;
+    headers.set("access-control-expose-headers", "Retry-After");
+    if (corsOrigins === "*") {
+      headers.set("access-control-allow-origin", "*");
+      return;
+    }
+    headers.append("vary", "Origin");
+    const origin = request.headers.get("origin");
+    if (origin === null || !corsOrigins.includes(origin)) return;
+    headers.set("access-control-allow-origin", origin);
+    headers.set("access-control-allow-credentials", "true");
+  }
+
+  /** Counts one more generation. */
+  countGeneration(client: string): Promise<Refusal | undefined> {
+    return count(this.#generations, client);
+  }
+
+  /** Counts one more request that starts nothing. */
+  countResume(client: string): Promise<Refusal | undefined> {
+    return count(this.#resumes, client);
+  }
+
+  /**
+   * Opens a stream, if there is room.
+   *
+   * @returns What closes it again, or why it cannot be opened.
+   */
+  openStream(client: string): (() => void) | Refusal {
+    const { streams, streamsPerClient } = this.#options.limits;
+    if (this.#open >= streams) return { code: "overloaded", retryAfter: 5 };
+    const own = this.#streams.get(client) ?? 0;
+    if (own >= streamsPerClient) {
+      return { code: "too_many_streams", retryAfter: 5 };
+    }
+    this.#open++;
+    this.#streams.set(client, own + 1);
+    return () => {
+      this.#open--;
+      const rest = this.#streams.get(client)! - 1;
+      if (rest === 0) this.#streams.delete(client);
+      else this.#streams.set(client, rest);
+    };
+  }
+
+  #ownerOfToken(token: string): string | undefined {
+    const digest = sha256(token);
+    let owner: string | undefined;
+    for (const entry of this.#tokens) {
+      if (timingSafeEqual(digest, entry.digest)) owner = entry.owner;
+    }
+    return owner;
+  }
+
+  #ownerOfSession(session: string): string | undefined {
+    const digest = sha256(session);
+    let owner: string | undefined;
+    for (const entry of this.#tokens) {
+      if (timingSafeEqual(digest, sha256(entry.session))) owner = entry.owner;
+    }
+    return owner;
+  }
+}
+
+function sha256(text: string): Uint8Array {
+  return createHash("sha256").update(text).digest();
+}
+
+/** Behind a proxy that ends TLS the schemes differ, the hosts do not. */
+function isSameHost(request: Request, origin: string): boolean {
+  return URL.canParse(origin) &&
+    new URL(origin).host === request.headers.get("host");
+}
+
+function perMinute(points: number): RateLimiterMemory {
+  return new RateLimiterMemory({ points, duration: 60 });
+}
+
+async function count(
+  limiter: RateLimiterMemory,
+  client: string,
+): Promise<Refusal | undefined> {
+  try {
+    await limiter.consume(client);
+  } catch (refusal) {
+    const { msBeforeNext } = refusal as { msBeforeNext: number };
+    const retryAfter = Math.ceil(msBeforeNext / 1000);
+    return { code: "too_many_streams", retryAfter };
+  }
+}

@@ -1,0 +1,132 @@
+import { systemClock } from "./lib/clock.ts";
+import {
+  type Config,
+  ConfigError,
+  readConfig,
+  secretsOf,
+} from "./lib/config.ts";
+import { DEMO_MODEL } from "./lib/demo_model.ts";
+import type { GenerationReport } from "./lib/generation.ts";
+import { Generations } from "./lib/generations.ts";
+import { createHandler } from "./lib/handler.ts";
+import { createAsk } from "./lib/model.ts";
+
+function main(): void {
+  const config = readConfigOrExit();
+  const secrets = secretsOf(config);
+
+  function log(text: string): void {
+    for (const secret of secrets) text = text.replaceAll(secret, "[redacted]");
+    // One line is one entry, whatever a provider puts into its messages.
+    console.log(`${new Date().toISOString()} ${text.replaceAll(/\s+/g, " ")}`);
+  }
+
+  const generations = new Generations({
+    ask: createAsk(config.model),
+    model: config.model.model,
+    limits: config.limits,
+    clock: systemClock,
+    onFinish: (report) => log(describe(report)),
+  });
+  const handler = createHandler({
+    config,
+    generations,
+    onError: (error) => log(`error ${describeError(error)}`),
+    onPrompt: (id, prompt) => {
+      if (config.logPrompts) log(`prompt ${id} ${JSON.stringify(prompt)}`);
+    },
+  });
+  const server = listenOrExit(config, handler);
+
+  let stopping = false;
+  async function stop(): Promise<void> {
+    if (stopping) Deno.exit(1);
+    stopping = true;
+    log("stopping");
+    await generations.drain();
+    // Followers now send the terminal event; one that does not read it is cut.
+    setTimeout(() => Deno.exit(0), 1000);
+    await server.shutdown();
+    Deno.exit(0);
+  }
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    Deno.addSignalListener(signal, stop);
+  }
+}
+
+function readConfigOrExit(): Config {
+  try {
+    return readConfig();
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    console.error(`Cannot start: the settings are wrong\n${error.message}`);
+    Deno.exit(1);
+  }
+}
+
+function listenOrExit(
+  config: Config,
+  handler: ReturnType<typeof createHandler>,
+): Deno.HttpServer {
+  const { host: hostname, port } = config;
+  try {
+    return Deno.serve(
+      { hostname, port, onListen: (address) => announce(config, address) },
+      handler,
+    );
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    console.error(
+      `Cannot start: port ${port} is in use; set PORT to another one`,
+    );
+    Deno.exit(1);
+  }
+}
+
+function announce(
+  { host, model, accessTokens }: Config,
+  { port }: Deno.NetAddr,
+): void {
+  const name = host === "0.0.0.0" || host === "::" ? "localhost" : host;
+  console.log(`fieldstream listens on http://${name}:${port}/`);
+  if (model.model === DEMO_MODEL) {
+    console.log(
+      "The built-in demo model answers. Set ARK_API_KEY for a real one.",
+    );
+  } else if (accessTokens.length === 0) {
+    console.log(
+      "Warning: without ACCESS_TOKENS, anyone who reaches this address, and any web page its users visit, can spend your tokens.",
+    );
+  }
+}
+
+function describe(report: GenerationReport): string {
+  const { id, outcome, characters, usage, firstToken, duration } = report;
+  const tokens = (usage as { completion_tokens?: unknown } | undefined)
+    ?.completion_tokens;
+  const fields = [
+    `generation ${id} ${outcome}`,
+    `characters=${characters}`,
+    `tokens=${typeof tokens === "number" ? tokens : "unknown"}`,
+    `first_token=${
+      firstToken === undefined ? "none" : milliseconds(firstToken)
+    }`,
+    `duration=${milliseconds(duration)}`,
+  ];
+  if (report.error !== undefined) {
+    fields.push(`error=${describeError(report.error)}`);
+  }
+  return fields.join(" ");
+}
+
+function describeError(error: unknown): string {
+  return error instanceof Error
+    ? `${error.name}: ${error.message}`
+    : `${error}`;
+}
+
+function milliseconds(duration: number): string {
+  return `${Math.round(duration)}ms`;
+}
+
+if (import.meta.main) main();
