@@ -1,0 +1,383 @@
+/**
+ * What the page says, in Chinese and English.
+ *
+ * @module
+ */
+
+/** @typedef {"zh" | "en"} Language */
+/** @typedef {{ title: string, advice: string, action?: string }} Advice */
+
+const zh = {
+  tagline: "模型写到哪里，页面就长到哪里",
+  prompt: "想让模型写什么",
+  promptHint: "想让模型写什么？留空也行",
+  start: "开始接收流式响应",
+  stop: "停止",
+  presets: "回答的样子",
+  schema: "Schema",
+  schemaHint: "JSON Schema：规定回答有哪些字段。留空即标题与摘要。",
+  schemaWrong: "这不是一个 JSON 对象：",
+  answer: "回答",
+  thoughts: "思考过程",
+  token: "访问令牌",
+  tokenSend: "继续",
+  tokenWrong: "这个令牌不对，请再试一次。",
+  cut: "切断连接",
+  copy: "复制 JSON",
+  copied: "已复制",
+  copyFailed: "无法复制",
+  wire: "线上的字节",
+  wireNote: (/** @type {number} */ shown) => `最近 ${shown} 个事件`,
+  wireCut: "连接断开",
+  wireResumed: (/** @type {number} */ offset) => `从第 ${offset} 个字符续传`,
+  figures: "数字",
+  firstDelta: "第一个字",
+  events: "事件",
+  rate: "字符 / 秒",
+  received: "已收到",
+  timeFirst: (/** @type {string} */ time) => `${time} 看到第一个字`,
+  timeWhole: (/** @type {string} */ time) => `${time} 不用流式，要等到这里`,
+  timeNow: (/** @type {string} */ time) => `${time} 不用流式，还在等`,
+  barFields: "按字段发送增量",
+  barPatch: "JSON Patch，整个字段",
+  barWhole: "每次发送整个对象",
+  barsNote:
+    "后两行为计算值：同一个回答、同样多的事件，若用 JSON Patch 每次发送整个字段，或每次发送整个对象，要传多少字节。",
+  computed: "计算值",
+  times: (/** @type {string} */ factor) => `${factor} 倍`,
+  demo: "演示模型：文字由服务器自带的演示模型写出，未接入真实的大模型。",
+  model: (/** @type {string} */ name) => `模型：${name}`,
+  resumed: (/** @type {number} */ offset) =>
+    `已从第 ${offset} 个字符续传，一字未丢`,
+  cutAt: "在此处中断",
+  yes: "是",
+  no: "否",
+  nothing: "无",
+
+  idle: "准备好了",
+  connecting: "正在连接…",
+  retrying: (/** @type {number} */ attempt) =>
+    `正在重新连接，第 ${attempt} 次…`,
+  waiting: "已连接，等待第一个字…",
+  thinking: "模型正在思考…",
+  writing: (/** @type {string} */ field) => `正在书写：${field}`,
+  writingAnswer: "正在书写",
+  broken: (/** @type {string} */ seconds) =>
+    `连接断开，${seconds} 秒后自动续传`,
+  busy: (/** @type {string} */ seconds) => `服务器正忙，${seconds} 秒后再试`,
+  offline: "网络已断开，恢复后自动续传",
+  complete: (/** @type {number} */ characters) =>
+    `完成，共 ${characters} 个字符`,
+  completeInvalid: "完成，但回答不符合 Schema",
+  stopped: "已停止",
+  failed: "未能完成",
+
+  resume: "继续接收",
+  again: "重新生成",
+  /** @type {Record<string, string>} */
+  presetNames: {
+    article: "文章",
+    product: "商品卡片",
+    recipe: "食谱",
+    quiz: "测验",
+    custom: "自定义",
+  },
+  /** @type {Record<string, Advice>} */
+  errors: {
+    upstream_auth: {
+      title: "模型服务拒绝了密钥",
+      advice: "请服务器的管理员检查 API 密钥。",
+    },
+    upstream_rejected: {
+      title: "模型服务拒绝了这个请求",
+      advice: "可能是提示太长，或模型、参数设置有误；服务器日志里有细节。",
+    },
+    upstream_rate_limited: {
+      title: "模型服务太忙",
+      advice: "稍等片刻，再重新生成。",
+    },
+    upstream_unavailable: {
+      title: "模型服务暂时不可用",
+      advice: "已写出的内容保留在上面。稍后可以重新生成。",
+    },
+    upstream_timeout: {
+      title: "模型太久没有回音",
+      advice: "已写出的内容保留在上面。可以重新生成。",
+    },
+    no_json: {
+      title: "回答里没有 JSON",
+      advice: "模型没有按格式作答，重新生成通常就好。",
+    },
+    malformed_json: {
+      title: "回答的 JSON 中途坏了",
+      advice: "已写出的内容保留在上面。可以重新生成。",
+    },
+    truncated: {
+      title: "回答被截断",
+      advice: "达到了长度上限，标出的字段没有写完。可以请模型写短一些。",
+    },
+    refused: {
+      title: "模型谢绝回答",
+      advice: "换一个说法，或换一个问题。",
+    },
+    content_filtered: {
+      title: "内容被模型服务拦截",
+      advice: "换一个说法，或换一个问题。",
+    },
+    output_too_large: {
+      title: "回答超出了大小限制",
+      advice: "请模型写短一些，或简化 Schema。",
+    },
+    stopped: { title: "已停止", advice: "已写出的内容保留在上面。" },
+    interrupted: {
+      title: "服务器中断了这个回答",
+      advice: "它正在重启或更新。已写出的内容保留在上面，可以重新生成。",
+    },
+    internal: {
+      title: "服务器内部出错",
+      advice: "已写出的内容保留在上面。可以重新生成。",
+    },
+    bad_request: {
+      title: "服务器看不懂这个请求",
+      advice: "检查一下 Schema 与提示。",
+    },
+    unauthorized: {
+      title: "需要访问令牌",
+      advice: "这台服务器只为持有令牌的人服务。",
+    },
+    forbidden: {
+      title: "不允许访问",
+      advice: "这个令牌或这个网站没有权限。",
+    },
+    not_found: {
+      title: "找不到接口",
+      advice: "这个地址上没有 fieldstream 服务。",
+    },
+    method_not_allowed: {
+      title: "服务器不接受这种请求",
+      advice: "它的版本可能太旧，不支持自定义 Schema。",
+    },
+    expired: {
+      title: "这个回答已不在服务器上",
+      advice: "回答完成后只保留几分钟。可以重新生成。",
+    },
+    too_large: { title: "请求太大", advice: "缩短提示或 Schema。" },
+    unsupported_media_type: {
+      title: "服务器不接受这种格式",
+      advice: "它的版本可能与页面不一致，请刷新页面。",
+    },
+    too_many_streams: {
+      title: "同时打开的流太多",
+      advice: "关掉别的页面，或稍等片刻再试。",
+    },
+    overloaded: { title: "服务器已满", advice: "稍等片刻再试。" },
+    draining: { title: "服务器正在重启", advice: "稍等片刻再试。" },
+    connection_lost: {
+      title: "连不上服务器",
+      advice: "请检查网络。已收到的内容还在，连上后可以从断点继续。",
+    },
+    bad_response: {
+      title: "收到了无法理解的内容",
+      advice: "对方可能不是 fieldstream 服务器，或中间的代理改动了内容。",
+    },
+  },
+};
+
+/** @typedef {typeof zh} Messages */
+
+/** @type {Messages} */
+const en = {
+  tagline: "The page grows as the model writes",
+  prompt: "What shall the model write?",
+  promptHint: "What shall the model write?",
+  start: "Start streaming",
+  stop: "Stop",
+  presets: "Shape of the answer",
+  schema: "Schema",
+  schemaHint:
+    "JSON Schema: the fields that the answer has. Empty: a title and a summary.",
+  schemaWrong: "This is not a JSON object: ",
+  answer: "Answer",
+  thoughts: "Thinking",
+  token: "Access token",
+  tokenSend: "Continue",
+  tokenWrong: "This token is not right. Please try again.",
+  cut: "Cut the connection",
+  copy: "Copy JSON",
+  copied: "Copied",
+  copyFailed: "Cannot copy",
+  wire: "On the wire",
+  wireNote: (shown) => `last ${shown} events`,
+  wireCut: "connection lost",
+  wireResumed: (offset) => `resumed at character ${offset}`,
+  figures: "Numbers",
+  firstDelta: "First word",
+  events: "Events",
+  rate: "Characters / s",
+  received: "Received",
+  timeFirst: (time) => `${time} first word`,
+  timeWhole: (time) => `${time} without streaming, only now`,
+  timeNow: (time) => `${time} without streaming, still waiting`,
+  barFields: "Each field's increments",
+  barPatch: "JSON Patch, whole values",
+  barWhole: "The whole object each time",
+  barsNote:
+    "The lower two are computed: the bytes for the same answer in as many events, had each carried its fields' whole values as JSON Patch, or the whole object.",
+  computed: "computed",
+  times: (factor) => `${factor} ×`,
+  demo:
+    "Demo model: these words come from the server’s built-in demo, not from a real model.",
+  model: (name) => `Model: ${name}`,
+  resumed: (offset) => `Resumed at character ${offset}, nothing lost`,
+  cutAt: "cut off here",
+  yes: "yes",
+  no: "no",
+  nothing: "none",
+
+  idle: "Ready",
+  connecting: "Connecting…",
+  retrying: (attempt) => `Reconnecting, attempt ${attempt}…`,
+  waiting: "Connected, waiting for the first word…",
+  thinking: "The model is thinking…",
+  writing: (field) => `Writing: ${field}`,
+  writingAnswer: "Writing",
+  broken: (seconds) => `Connection lost, carrying on in ${seconds} s`,
+  busy: (seconds) => `The server is busy, next attempt in ${seconds} s`,
+  offline: "No network, carrying on when it is back",
+  complete: (characters) => `Complete, ${characters} characters`,
+  completeInvalid: "Complete, but the answer does not fit the schema",
+  stopped: "Stopped",
+  failed: "Not completed",
+
+  resume: "Carry on",
+  again: "Ask again",
+  presetNames: {
+    article: "Article",
+    product: "Product card",
+    recipe: "Recipe",
+    quiz: "Quiz",
+    custom: "Custom",
+  },
+  errors: {
+    upstream_auth: {
+      title: "The model’s provider rejects the key",
+      advice: "Whoever runs this server should check its API key.",
+    },
+    upstream_rejected: {
+      title: "The model’s provider rejects the request",
+      advice:
+        "The prompt may be too long, or the model or a parameter wrong; the server’s log has the details.",
+    },
+    upstream_rate_limited: {
+      title: "The model’s provider is busy",
+      advice: "Wait a moment, then ask again.",
+    },
+    upstream_unavailable: {
+      title: "The model is not available just now",
+      advice: "What was written stays above. Ask again in a while.",
+    },
+    upstream_timeout: {
+      title: "The model has been silent for too long",
+      advice: "What was written stays above. You can ask again.",
+    },
+    no_json: {
+      title: "The answer holds no JSON",
+      advice: "The model did not keep to the format. Asking again often helps.",
+    },
+    malformed_json: {
+      title: "The answer’s JSON broke off",
+      advice: "What was written stays above. You can ask again.",
+    },
+    truncated: {
+      title: "The answer was cut off",
+      advice:
+        "It reached the length limit; the marked field is not finished. Ask for something shorter.",
+    },
+    refused: {
+      title: "The model declined to answer",
+      advice: "Try other words, or another question.",
+    },
+    content_filtered: {
+      title: "The provider filtered the answer",
+      advice: "Try other words, or another question.",
+    },
+    output_too_large: {
+      title: "The answer is larger than allowed",
+      advice: "Ask for something shorter, or simplify the schema.",
+    },
+    stopped: { title: "Stopped", advice: "What was written stays above." },
+    interrupted: {
+      title: "The server interrupted this answer",
+      advice:
+        "It is being restarted or updated. What was written stays above; you can ask again.",
+    },
+    internal: {
+      title: "The server made a mistake",
+      advice: "What was written stays above. You can ask again.",
+    },
+    bad_request: {
+      title: "The server does not understand the request",
+      advice: "Check the schema and the prompt.",
+    },
+    unauthorized: {
+      title: "An access token is needed",
+      advice: "This server answers only those who have one.",
+    },
+    forbidden: {
+      title: "Not allowed",
+      advice: "This token, or this site, may not do that.",
+    },
+    not_found: {
+      title: "Nothing found there",
+      advice: "There is no fieldstream server at this address.",
+    },
+    method_not_allowed: {
+      title: "The server does not take such a request",
+      advice: "It may be too old to know schemas.",
+    },
+    expired: {
+      title: "This answer is no longer on the server",
+      advice: "Answers are kept for some minutes. You can ask again.",
+    },
+    too_large: {
+      title: "The request is too large",
+      advice: "Shorten the prompt or the schema.",
+    },
+    unsupported_media_type: {
+      title: "The server does not take this format",
+      advice: "Its version may differ from the page’s: reload the page.",
+    },
+    too_many_streams: {
+      title: "Too many open streams",
+      advice: "Close other pages, or wait a moment.",
+    },
+    overloaded: {
+      title: "The server is full",
+      advice: "Try again in a moment.",
+    },
+    draining: {
+      title: "The server is restarting",
+      advice: "Try again in a moment.",
+    },
+    connection_lost: {
+      title: "The server cannot be reached",
+      advice:
+        "Check the network. What has come is still here, and can be carried on with.",
+    },
+    bad_response: {
+      title: "Something came that makes no sense",
+      advice:
+        "This may not be a fieldstream server, or a proxy changes what it sends.",
+    },
+  },
+};
+
+/** @type {Record<Language, Messages>} */
+export const messages = { zh, en };
+
+/** @returns {Language} What the reader chose last, else the browser's. */
+export function preferredLanguage() {
+  const chosen = localStorage.getItem("fieldstream.language");
+  if (chosen === "zh" || chosen === "en") return chosen;
+  return navigator.language.toLowerCase().startsWith("zh") ? "zh" : "en";
+}

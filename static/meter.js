@@ -1,0 +1,266 @@
+/**
+ * The numbers, the bars and the timeline under the answer.
+ *
+ * @module
+ */
+
+/// <reference lib="dom" />
+
+import { Comparison } from "./numbers.js";
+
+/** @typedef {import("./apply_delta.js").Delta} Delta */
+/** @typedef {import("./messages.js").Messages} Messages */
+/** @typedef {"wait" | "think" | "write" | "gap"} Kind */
+
+/**
+ * What survives a reload.
+ *
+ * @typedef {object} Tally
+ * @property {number} startedAt Milliseconds since 1970, as all times here.
+ * @property {number} firstAt 0 before the first delta.
+ * @property {number} endedAt 0 before the end.
+ * @property {number} events
+ * @property {number} received Bytes.
+ * @property {number} patch
+ * @property {number} whole
+ * @property {{ kind: Kind, from: number }[]} spans Each lasts until the next.
+ */
+
+/** Milliseconds between two updates: numbers that flicker cannot be read. */
+const pace = 120;
+
+export class Meter {
+  /** @type {Messages} */
+  #messages;
+  /** @type {Tally | undefined} */
+  #tally;
+  #comparison = new Comparison();
+  /** Bytes that earlier loads of the page received. */
+  #receivedBefore = 0;
+  /** @type {{ at: number, offset: number }[]} The last seconds' progress. */
+  #progress = [];
+  /** @type {ReturnType<typeof setInterval> | undefined} */
+  #timer;
+  #running = false;
+
+  /** @param {Messages} messages */
+  constructor(messages) {
+    this.#messages = messages;
+    this.#draw();
+  }
+
+  /** @param {Messages} messages */
+  speak(messages) {
+    this.#messages = messages;
+    this.#draw();
+  }
+
+  /** @param {Tally} [tally] Of the same answer before the page was reloaded. */
+  start(tally) {
+    const now = Date.now();
+    this.#comparison = new Comparison();
+    this.#progress = [];
+    this.#tally = tally ?? {
+      startedAt: now,
+      firstAt: 0,
+      endedAt: 0,
+      events: 0,
+      received: 0,
+      patch: 0,
+      whole: 0,
+      spans: [{ kind: "wait", from: now }],
+    };
+    this.#comparison.patchBytes = this.#tally.patch;
+    this.#comparison.wholeBytes = this.#tally.whole;
+    this.resume();
+  }
+
+  /** The answer goes on after all. */
+  resume() {
+    this.#receivedBefore = this.#tally?.received ?? 0;
+    this.#running = true;
+    clearInterval(this.#timer);
+    this.#timer = setInterval(() => this.#draw(), pace);
+    this.#draw();
+  }
+
+  /** To be given to `start` after a reload. */
+  get tally() {
+    return this.#tally;
+  }
+
+  /** The answer begins anew. */
+  restart() {
+    this.#comparison.restart();
+  }
+
+  /** @param {{ id: string }} event */
+  event({ id }) {
+    const tally = this.#tally;
+    if (!tally) return;
+    tally.events++;
+    const offset = Number(id.split(".")[1]);
+    if (Number.isNaN(offset)) return;
+    const at = Date.now();
+    const last = this.#progress.at(-1);
+    if (last && at - last.at < 50) last.offset = offset;
+    else this.#progress.push({ at, offset });
+    while ((this.#progress[0]?.at ?? at) < at - 2_000) this.#progress.shift();
+  }
+
+  /**
+   * @param {Delta} delta
+   * @param {string} id
+   */
+  delta(delta, id) {
+    const tally = this.#tally;
+    if (!tally) return;
+    this.#comparison.add(delta, id);
+    tally.patch = this.#comparison.patchBytes;
+    tally.whole = this.#comparison.wholeBytes;
+    tally.firstAt ||= Date.now();
+  }
+
+  /** @param {number} bytes By this load of the page. */
+  received(bytes) {
+    if (this.#tally) this.#tally.received = this.#receivedBefore + bytes;
+  }
+
+  /** @param {Kind} kind What happens from now on. */
+  span(kind) {
+    const spans = this.#tally?.spans;
+    if (spans && spans.at(-1)?.kind !== kind) {
+      spans.push({ kind, from: Date.now() });
+    }
+  }
+
+  stop() {
+    clearInterval(this.#timer);
+    this.#running = false;
+    if (this.#tally) this.#tally.endedAt ||= Date.now();
+    this.#draw();
+  }
+
+  #draw() {
+    const messages = this.#messages;
+    const tally = this.#tally;
+    if (tally && this.#running) tally.endedAt = 0;
+    const now = tally?.endedAt || Date.now();
+    const first = tally?.firstAt ? tally.firstAt - tally.startedAt : 0;
+    text("n-first", first ? seconds(first) : "–");
+    text("n-events", tally ? tally.events.toLocaleString("en") : "–");
+    text("n-received", tally ? bytes(tally.received) : "–");
+    text("n-rate", tally ? this.#rate(now) : "–");
+    text("time-first", first ? messages.timeFirst(seconds(first)) : "");
+    const elapsed = tally ? seconds(now - tally.startedAt) : "";
+    const late = this.#running ? messages.timeNow : messages.timeWhole;
+    text("time-whole", first ? late(elapsed) : "");
+    this.#drawTimeline(now);
+    this.#drawBars();
+  }
+
+  /** @param {number} now */
+  #rate(now) {
+    if (!this.#running) {
+      const tally = this.#tally;
+      const offset = this.#progress.at(-1)?.offset ?? 0;
+      const time = tally?.firstAt ? tally.endedAt - tally.firstAt : 0;
+      return time > 0 && offset > 0
+        ? String(Math.round(offset / time * 1e3))
+        : "–";
+    }
+    const [from] = this.#progress;
+    const to = this.#progress.at(-1);
+    if (!from || !to || to === from) return "–";
+    const time = Math.max(now - from.at, 250);
+    return String(Math.round((to.offset - from.offset) / time * 1e3));
+  }
+
+  /** @param {number} now */
+  #drawTimeline(now) {
+    const line = byId("timeline");
+    const spans = this.#tally?.spans ?? [];
+    while (line.childElementCount > spans.length) {
+      line.lastElementChild?.remove();
+    }
+    while (line.childElementCount < spans.length) {
+      line.append(document.createElement("i"));
+    }
+    spans.forEach(({ kind, from }, index) => {
+      const item = /** @type {HTMLElement} */ (line.children[index]);
+      const to = spans[index + 1]?.from ?? now;
+      item.className = kind;
+      item.style.flexGrow = String(Math.max(to - from, 1));
+    });
+  }
+
+  #drawBars() {
+    const messages = this.#messages;
+    const { received = 0, patch = 0, whole = 0 } = this.#tally ?? {};
+    const most = Math.max(received, patch, whole, 1);
+    const bars = byId("bars");
+    /** @type {[string, string, number][]} */
+    const rows = [
+      ["fields", messages.barFields, received],
+      ["patch", messages.barPatch, patch],
+      ["whole", messages.barWhole, whole],
+    ];
+    for (const [name, label, size] of rows) {
+      let row = /** @type {HTMLElement | null} */ (
+        bars.querySelector(`[data-bar=${name}]`)
+      );
+      if (!row) {
+        row = document.createElement("div");
+        row.className = "bar";
+        row.dataset["bar"] = name;
+        for (const part of ["bar-label", "bar-track", "bar-size"]) {
+          const span = document.createElement("span");
+          span.className = part;
+          row.append(span);
+        }
+        row.children[1]?.append(document.createElement("i"));
+        bars.append(row);
+      }
+      const [labelPart, track, sizePart] = row.children;
+      if (labelPart) labelPart.textContent = label;
+      const fill = /** @type {HTMLElement} */ (track?.firstElementChild);
+      fill.style.transform = `scaleX(${size / most})`;
+      const factor = received > 0 ? size / received : 0;
+      if (sizePart) {
+        sizePart.textContent = size === 0
+          ? "–"
+          : name === "fields" || factor < 1
+          ? bytes(size)
+          : `${bytes(size)} · ${
+            messages.times(factor.toFixed(factor < 10 ? 1 : 0))
+          }`;
+      }
+    }
+  }
+}
+
+/** @param {number} milliseconds */
+function seconds(milliseconds) {
+  return `${(milliseconds / 1_000).toFixed(milliseconds < 995 ? 2 : 1)} s`;
+}
+
+/** @param {number} count */
+function bytes(count) {
+  if (count < 1_000) return `${count} B`;
+  if (count < 1e6) return `${(count / 1e3).toFixed(count < 1e4 ? 1 : 0)} KB`;
+  return `${(count / 1e6).toFixed(count < 1e7 ? 1 : 0)} MB`;
+}
+
+/** @param {string} id */
+function byId(id) {
+  return /** @type {HTMLElement} */ (document.getElementById(id));
+}
+
+/**
+ * @param {string} id
+ * @param {string} value
+ */
+function text(id, value) {
+  const node = byId(id);
+  if (node.textContent !== value) node.textContent = value;
+}

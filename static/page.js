@@ -1,0 +1,528 @@
+/**
+ * The page: asks, follows, and shows how it goes.
+ *
+ * @module
+ */
+
+/// <reference lib="dom" />
+
+import { generationId, streamFields } from "./client.js";
+import { messages, preferredLanguage } from "./messages.js";
+import { Meter } from "./meter.js";
+import { originalFields, presets } from "./presets.js";
+import { AnswerView } from "./view.js";
+import { WireList } from "./wire.js";
+
+/** @typedef {import("./client.js").Connection} Connection */
+/** @typedef {import("./client.js").FieldStream} FieldStream */
+/** @typedef {import("./client.js").FieldStreamError} FieldStreamError */
+/** @typedef {import("./meter.js").Tally} Tally */
+/** @typedef {import("./view.js").Schema} Schema */
+
+/**
+ * What was asked, kept so that a reload can carry on.
+ *
+ * @typedef {object} Question
+ * @property {string} id
+ * @property {string} prompt
+ * @property {string} preset
+ * @property {Schema} [schema]
+ * @property {string} [model]
+ * @property {Tally} [tally]
+ */
+
+const address = new URL("helloworld", location.href);
+const storageKey = "fieldstream.question";
+
+let language = preferredLanguage();
+let say = messages[language];
+
+const view = new AnswerView(byId("answer"));
+const wire = new WireList(byId("wire"));
+const meter = new Meter(say);
+
+/** @type {FieldStream | undefined} */
+let stream;
+/** @type {Question | undefined} */
+let question;
+/** Whether the language may still change the prompt: nobody has typed. */
+let preset = "article";
+/** Since the connection was lost, whether something has come. */
+let broken = false;
+let thinking = false;
+/** Repeats the state's text in the language that is chosen. */
+let describe = () => {};
+let countdown = /** @type {ReturnType<typeof setInterval> | undefined} */ (
+  undefined
+);
+
+// ---- What is happening
+
+/**
+ * Shows a state, and tells those who cannot see it when its kind changes.
+ *
+ * @param {string} phase
+ * @param {() => string} words
+ * @param {boolean} [silently]
+ */
+function show(phase, words, silently = false) {
+  clearInterval(countdown);
+  const state = byId("state");
+  const changed = state.dataset["phase"] !== phase;
+  state.dataset["phase"] = phase;
+  describe = () => byId("state-text").textContent = words();
+  describe();
+  if (changed && !silently) byId("live").textContent = words();
+}
+
+/** @param {Connection} connection */
+function showConnection({ status, attempt, offset, delay = 0, code }) {
+  button("cut").disabled = status !== "open";
+  switch (status) {
+    case "connecting":
+      if (attempt === 0 && !broken) show("connecting", () => say.connecting);
+      else show("reconnecting", () => say.retrying(Math.max(attempt, 1)));
+      break;
+    case "open":
+      if (offset !== undefined && broken) {
+        wire.note(say.wireResumed(offset), "resumed");
+        const resumed = byId("resumed");
+        resumed.textContent = say.resumed(offset);
+        resumed.hidden = false;
+        byId("live").textContent = say.resumed(offset);
+      }
+      meter.span(thinking ? "think" : "wait");
+      show("waiting", () => say.waiting, broken);
+      broken = false;
+      break;
+    case "waiting":
+    case "offline": {
+      if (!broken) wire.note(say.wireCut, "cut");
+      broken = true;
+      meter.span("gap");
+      byId("resumed").hidden = true;
+      const due = Date.now() + delay;
+      const words = () => {
+        const left = Math.max(0, due - Date.now()) / 1_000;
+        const text = left.toFixed(left < 10 ? 1 : 0);
+        return code ? say.busy(text) : say.broken(text);
+      };
+      if (status === "offline") show("offline", () => say.offline);
+      else {
+        show("reconnecting", words);
+        countdown = setInterval(() => describe(), 100);
+      }
+      break;
+    }
+  }
+}
+
+view.onField = () => describe();
+
+// ---- Asking and following
+
+function ask() {
+  if (stream) return;
+  const schema = readSchema();
+  if (schema === null) return;
+  const prompt = textarea("prompt").value.trim();
+  follow({ id: generationId(), prompt, preset, ...(schema && { schema }) });
+}
+
+/**
+ * @param {Question} asked
+ * @param {{ lastEventId?: string, state?: unknown }} [from] Where to carry on. A
+ * state is on the page already.
+ */
+function follow(asked, { lastEventId, state } = {}) {
+  question = asked;
+  byId("notice").hidden = true;
+  byId("resumed").hidden = true;
+  button("copy").disabled = true;
+  thinking = false;
+  if (state !== undefined) meter.resume();
+  else {
+    broken = false;
+    view.prepare(asked.schema ?? originalFields[language]);
+    wire.clear();
+    byId("thoughts").hidden = true;
+    byId("thoughts-text").textContent = "";
+    meter.start(asked.tally);
+    if (!lastEventId) showModel("");
+  }
+  let last = "";
+  const current = streamFields(address, {
+    id: asked.id,
+    ...(asked.prompt && { prompt: asked.prompt }),
+    ...(asked.schema && { schema: asked.schema }),
+    ...(lastEventId && { lastEventId, state }),
+    onConnection: showConnection,
+    onEvent(event) {
+      last = event.id;
+      wire.add(event);
+      meter.received(current.bytesReceived);
+      meter.event(event);
+    },
+    onStart({ model }) {
+      view.restart();
+      meter.restart();
+      asked.model = model;
+      showModel(model);
+      save();
+    },
+    onReasoning(text) {
+      if (!thinking) {
+        thinking = true;
+        meter.span("think");
+        show("thinking", () => say.thinking);
+        byId("thoughts").hidden = false;
+      }
+      byId("thoughts-text").append(text);
+    },
+    onDelta(delta) {
+      view.add(delta);
+      meter.delta(delta, last);
+      if (byId("state").dataset["phase"] !== "writing") {
+        thinking = false;
+        meter.span("write");
+        show(
+          "writing",
+          () => view.field ? say.writing(view.field) : say.writingAnswer,
+        );
+      }
+    },
+    onEnd({ valid }) {
+      const count = Array.from(JSON.stringify(current.state ?? "")).length;
+      show(
+        "complete",
+        () => valid === false ? say.completeInvalid : say.complete(count),
+      );
+    },
+    onError: (error) => showError(error, current),
+  });
+  stream = current;
+  save();
+  running(true);
+  current.finished.finally(() => {
+    if (stream === current) over(current);
+  });
+}
+
+/** @param {FieldStream} ended */
+function over(ended) {
+  stream = undefined;
+  meter.received(ended.bytesReceived);
+  meter.stop();
+  view.finish();
+  button("cut").disabled = true;
+  button("copy").disabled = ended.state === undefined;
+  button("copy").onclick = () => copy(ended.state);
+  running(false);
+  save();
+}
+
+function stop() {
+  stream?.stop();
+  show("stopped", () => say.stopped);
+}
+
+/**
+ * Puts the button that makes sense where the hand is.
+ *
+ * @param {boolean} is
+ */
+function running(is) {
+  const [shown, hidden] = is ? ["stop", "start"] : ["start", "stop"];
+  const focused = document.activeElement === byId(hidden);
+  byId(shown).hidden = false;
+  byId(hidden).hidden = true;
+  if (focused) byId(shown).focus();
+}
+
+/** Keeps what a reload needs. */
+function save() {
+  if (!question) return;
+  const { tally } = meter;
+  remember({ ...question, ...(tally && { tally }) });
+}
+
+// ---- Errors
+
+/**
+ * @param {FieldStreamError} error
+ * @param {FieldStream} ended
+ */
+function showError(error, ended) {
+  const { code, path } = error;
+  const advice = () =>
+    say.errors[code] ?? { title: say.failed, advice: error.message };
+  if (code === "stopped") {
+    show("stopped", () => say.stopped);
+    return;
+  }
+  show(
+    code === "truncated" || code === "refused" ? code : "error",
+    () => advice().title,
+  );
+  if (path !== undefined) {
+    view.flush();
+    view.words.cutAt = say.cutAt;
+    view.markCut(path);
+  }
+  byId("notice").hidden = false;
+  byId("notice-text").textContent = advice().advice;
+  byId("notice-title").textContent = advice().title;
+  const words = byId("notice-words");
+  words.hidden = code !== "refused";
+  words.textContent = error.message;
+  byId("live").textContent = `${advice().title} ${advice().advice}`;
+  byId("token-form").hidden = code !== "unauthorized";
+
+  const asked = /** @type {Question} */ (question);
+  const { lastEventId, state } = ended;
+  const carryOn = () =>
+    follow(asked, lastEventId ? { lastEventId, state } : {});
+  const action = button("notice-action");
+  const later = [
+    "connection_lost",
+    "overloaded",
+    "draining",
+    "too_many_streams",
+  ].includes(code);
+  action.hidden = !(later || error.retryable || code === "expired");
+  action.textContent = later ? say.resume : say.again;
+  action.onclick = later ? carryOn : ask;
+  byId("token-form").onsubmit = (event) => {
+    event.preventDefault();
+    sendToken(carryOn);
+  };
+}
+
+/** Exchanges the token for a cookie. @param {() => void} then */
+async function sendToken(then) {
+  const input = /** @type {HTMLInputElement} */ (byId("token"));
+  const response = await fetch(new URL("session", location.href), {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ token: input.value.trim() }),
+  }).catch(() => undefined);
+  if (response?.ok) {
+    input.value = "";
+    then();
+  } else byId("notice-text").textContent = say.tokenWrong;
+}
+
+// ---- Schema and presets
+
+/** @returns {Schema | undefined | null} null if it is not one. */
+function readSchema() {
+  const source = textarea("schema").value.trim();
+  const hint = byId("schema-error");
+  hint.textContent = "";
+  textarea("schema").removeAttribute("aria-invalid");
+  if (source === "") return undefined;
+  try {
+    const schema = JSON.parse(source);
+    if (typeof schema === "object" && schema && !Array.isArray(schema)) {
+      return schema;
+    }
+    hint.textContent = say.schemaWrong + source.slice(0, 40);
+  } catch (error) {
+    hint.textContent = say.schemaWrong + /** @type {Error} */ (error).message;
+  }
+  textarea("schema").setAttribute("aria-invalid", "true");
+  /** @type {HTMLDetailsElement} */ (byId("schema-editor")).open = true;
+  textarea("schema").focus();
+  return null;
+}
+
+/** @param {string} name */
+function choose(name) {
+  preset = name;
+  const chosen = presets[name]?.[language];
+  if (!chosen) {
+    /** @type {HTMLDetailsElement} */ (byId("schema-editor")).open = true;
+    textarea("schema").focus();
+    return;
+  }
+  textarea("prompt").value = chosen.prompt;
+  textarea("schema").value = chosen.schema
+    ? JSON.stringify(chosen.schema, null, 2)
+    : "";
+  readSchema();
+  fit();
+  if (!stream) view.prepare(chosen.schema ?? originalFields[language]);
+}
+
+function addPresets() {
+  for (const name of [...Object.keys(presets), "custom"]) {
+    const label = document.createElement("label");
+    const input = document.createElement("input");
+    input.type = "radio";
+    input.name = "preset";
+    input.value = name;
+    input.checked = name === preset;
+    input.addEventListener("change", () => choose(name));
+    const text = document.createElement("span");
+    text.dataset["preset"] = name;
+    label.append(input, text);
+    byId("presets").append(label);
+  }
+}
+
+// ---- Language
+
+function speak() {
+  say = messages[language];
+  document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
+  for (const node of document.querySelectorAll("[data-t]")) {
+    const key = node.getAttribute("data-t") ?? "";
+    node.textContent = /** @type {any} */ (say)[key];
+  }
+  for (const node of document.querySelectorAll("[data-t-label]")) {
+    const key = node.getAttribute("data-t-label") ?? "";
+    node.setAttribute("aria-label", /** @type {any} */ (say)[key]);
+  }
+  for (const node of document.querySelectorAll("[data-preset]")) {
+    const name = node.getAttribute("data-preset") ?? "";
+    node.textContent = say.presetNames[name] ?? name;
+  }
+  textarea("prompt").placeholder = say.promptHint;
+  byId("wire-note").textContent = say.wireNote(300);
+  const { yes, no, nothing, cutAt } = say;
+  view.words = { yes, no, nothing, cutAt };
+  const other = button("language");
+  other.textContent = language === "zh" ? "English" : "中文";
+  other.lang = language === "zh" ? "en" : "zh-CN";
+  meter.speak(say);
+  showModel(question?.model ?? "");
+  describe();
+}
+
+// ---- Small things
+
+/** @param {string} name */
+function showModel(name) {
+  const demo = /demo|演示/i.test(name);
+  byId("model").textContent = name === ""
+    ? ""
+    : demo
+    ? say.demo
+    : say.model(name);
+  byId("model").classList.toggle("demo", demo);
+}
+
+/** @param {unknown} state */
+async function copy(state) {
+  const text = JSON.stringify(state, null, 2);
+  const copied = await navigator.clipboard?.writeText(text)
+    .then(() => true, () => false) || copyOldWay(text);
+  const words = copied ? say.copied : say.copyFailed;
+  byId("copy").textContent = words;
+  byId("live").textContent = words;
+  setTimeout(() => byId("copy").textContent = say.copy, 2_000);
+}
+
+/** Where the page is not served over HTTPS. @param {string} text */
+function copyOldWay(text) {
+  const area = document.createElement("textarea");
+  area.value = text;
+  document.body.append(area);
+  area.select();
+  const copied = document.execCommand("copy");
+  area.remove();
+  byId("copy").focus();
+  return copied;
+}
+
+/** The prompt is as high as its text. */
+function fit() {
+  const area = textarea("prompt");
+  area.style.height = "auto";
+  area.style.height = `${area.scrollHeight}px`;
+}
+
+/** @param {Question} asked */
+function remember(asked) {
+  try {
+    sessionStorage.setItem(storageKey, JSON.stringify(asked));
+  } catch {
+    // Without storage a reload begins anew.
+  }
+}
+
+/** @returns {Question | undefined} */
+function recall() {
+  try {
+    return JSON.parse(sessionStorage.getItem(storageKey) ?? "null") ??
+      undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** @param {string} id */
+function byId(id) {
+  return /** @type {HTMLElement} */ (document.getElementById(id));
+}
+
+/** @param {string} id */
+function button(id) {
+  return /** @type {HTMLButtonElement} */ (byId(id));
+}
+
+/** @param {string} id */
+function textarea(id) {
+  return /** @type {HTMLTextAreaElement} */ (byId(id));
+}
+
+// ---- Begin
+
+addPresets();
+show("idle", () => say.idle, true);
+speak();
+
+byId("ask").addEventListener("submit", (event) => {
+  event.preventDefault();
+  ask();
+});
+byId("prompt").addEventListener("keydown", (event) => {
+  // Enter also ends the choice of a Chinese word.
+  if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+  event.preventDefault();
+  ask();
+});
+byId("prompt").addEventListener("input", fit);
+byId("schema").addEventListener("input", readSchema);
+byId("stop").addEventListener("click", stop);
+byId("cut").addEventListener("click", () => stream?.reconnect());
+byId("language").addEventListener("click", () => {
+  language = language === "zh" ? "en" : "zh";
+  try {
+    localStorage.setItem("fieldstream.language", language);
+  } catch {
+    // Then it holds until the next visit.
+  }
+  const untouched = Object.values(presets[preset] ?? {}).some(({ prompt }) =>
+    prompt === textarea("prompt").value
+  );
+  speak();
+  if (untouched && !stream) choose(preset);
+});
+addEventListener("pagehide", save);
+
+choose("article");
+const earlier = recall();
+if (earlier) {
+  if (presets[earlier.preset]) choose(earlier.preset);
+  textarea("prompt").value = earlier.prompt;
+  textarea("schema").value = earlier.schema
+    ? JSON.stringify(earlier.schema, null, 2)
+    : "";
+  preset = earlier.preset;
+  const radio = document.querySelector(`input[value="${CSS.escape(preset)}"]`);
+  if (radio instanceof HTMLInputElement) radio.checked = true;
+  fit();
+  showModel(earlier.model ?? "");
+  follow(earlier, { lastEventId: `${earlier.id}.0` });
+}

@@ -1,0 +1,553 @@
+/**
+ * Shows an answer of any shape while it grows. Deltas are collected and put on
+ * the page once per frame; text is appended, never rewritten, and always text:
+ * no markup from a model is ever parsed.
+ *
+ * @module
+ */
+
+/// <reference lib="dom" />
+
+/** @typedef {import("./apply_delta.js").Delta} Delta */
+
+/**
+ * What the view reads of a JSON Schema.
+ *
+ * @typedef {object} Schema
+ * @property {string} [title]
+ * @property {string} [type]
+ * @property {Record<string, Schema>} [properties]
+ * @property {Schema} [items]
+ */
+
+/**
+ * A value on the page.
+ *
+ * @typedef {object} Field
+ * @property {"object" | "array" | "text" | "atom"} type
+ * @property {Slot} slot
+ * @property {HTMLElement} body What holds its text or its members' slots.
+ * @property {"fields" | "row" | "list" | "chips" | "table" | "text"} layout
+ * @property {Map<string, Slot>} members
+ * @property {string} pending Text that is not on the page yet.
+ * @property {Text | undefined} tail Where its text grows; none in a new block.
+ * @property {number} blockLength Characters in the last block.
+ */
+
+/**
+ * The place of a value, which may be there before the value is.
+ *
+ * @typedef {object} Slot
+ * @property {string} label
+ * @property {string} key
+ * @property {number} depth
+ * @property {Slot | undefined} parent
+ * @property {Schema | undefined} schema
+ * @property {HTMLElement} box Gets the classes pending, writing, done and cut.
+ * @property {HTMLElement} hole Where the value goes.
+ * @property {Field | undefined} field
+ * @property {boolean} planned Whether the schema foresaw it.
+ */
+
+/** Texts are split into blocks of about this many characters. */
+const blockSize = 2_000;
+
+export class AnswerView {
+  /** The label of the top-level field that is being written, or "". */
+  field = "";
+  /** Called when `field` changes. */
+  onField = () => {};
+  /** How booleans and null are shown. */
+  words = { yes: "true", no: "false", nothing: "null", cutAt: "…" };
+
+  #root;
+  /** @type {Slot} */
+  #slot;
+  /** @type {Delta[]} */
+  #queue = [];
+  #frame = 0;
+  /** Texts with something pending. @type {Set<Field>} */
+  #grown = new Set();
+  /** @type {Field | undefined} */
+  #current;
+  /** The root holds places for an object that may not come. */
+  #expecting = false;
+  #caret = element("i", "caret");
+  #language = "";
+  /** Whether the page scrolls along with the caret. */
+  #following = true;
+
+  /** @param {HTMLElement} root */
+  constructor(root) {
+    this.#root = root;
+    this.#caret.setAttribute("aria-hidden", "true");
+    this.#slot = this.#rootSlot(undefined);
+    // Who scrolls up wants to read there; who comes back wants to watch.
+    addEventListener("scroll", () => {
+      const { bottom } = this.#caret.getBoundingClientRect();
+      if (this.#caret.isConnected) this.#following = bottom < innerHeight + 80;
+    }, { passive: true });
+  }
+
+  /**
+   * Empties the view, and makes room for the fields that are expected.
+   *
+   * @param {Schema} [schema]
+   */
+  prepare(schema) {
+    cancelAnimationFrame(this.#frame);
+    this.#frame = 0;
+    this.#queue = [];
+    this.#following = true;
+    this.#clear(schema);
+  }
+
+  /** @param {Delta} delta */
+  add(delta) {
+    this.#queue.push(delta);
+    this.#frame ||= requestAnimationFrame(() => this.flush());
+  }
+
+  /** Empties the view when the deltas before have been shown. */
+  restart() {
+    this.flush();
+    this.#clear(this.#slot.schema);
+  }
+
+  /** Puts on the page what has been collected. */
+  flush() {
+    cancelAnimationFrame(this.#frame);
+    this.#frame = 0;
+    const queue = this.#queue;
+    if (queue.length === 0) return;
+    this.#queue = [];
+    for (const delta of queue) this.#apply(delta);
+    for (const field of this.#grown) this.#append(field);
+    this.#grown.clear();
+    this.#moveCaret();
+  }
+
+  /** The answer is over: the caret leaves. */
+  finish() {
+    this.flush();
+    this.#setCurrent(undefined);
+    this.#moveCaret();
+  }
+
+  /**
+   * Marks the value that was cut off.
+   *
+   * @param {string} pointer
+   */
+  markCut(pointer) {
+    const slot = this.#find(pointer);
+    if (!slot?.field) return;
+    slot.box.classList.add("cut");
+    const mark = element("em", "cut-mark");
+    mark.textContent = this.words.cutAt;
+    const { type, body } = slot.field;
+    (type === "text" ? body.lastElementChild ?? body : slot.hole).append(mark);
+  }
+
+  /** @param {Schema | undefined} schema */
+  #clear(schema) {
+    this.#current = undefined;
+    this.#grown.clear();
+    this.#caret.remove();
+    this.field = "";
+    this.#language = "";
+    this.#root.removeAttribute("lang");
+    this.#root.replaceChildren();
+    this.#slot = this.#rootSlot(schema);
+    this.#expecting = schema?.properties !== undefined;
+    if (this.#expecting) this.#fill(this.#slot, {});
+  }
+
+  /** @param {Schema | undefined} schema @returns {Slot} */
+  #rootSlot(schema) {
+    const root = this.#root;
+    root.classList.remove("done");
+    return {
+      label: "",
+      key: "",
+      depth: 0,
+      parent: undefined,
+      schema,
+      box: root,
+      hole: root,
+      field: undefined,
+      planned: true,
+    };
+  }
+
+  /** @param {Delta} delta */
+  #apply({ data, reset = [], complete = [] }) {
+    for (const pointer of reset) this.#reset(pointer);
+    if (data !== undefined) this.#merge(this.#slot, data);
+    for (const pointer of complete) {
+      const slot = this.#find(pointer);
+      if (!slot) continue;
+      slot.box.classList.add("done");
+      slot.box.classList.remove("writing");
+      for (let at = this.#current?.slot; at; at = at.parent) {
+        if (at === slot) this.#setCurrent(undefined);
+      }
+    }
+  }
+
+  /**
+   * @param {Slot} slot
+   * @param {unknown} data
+   */
+  #merge(slot, data) {
+    if (this.#expecting && slot === this.#slot) {
+      this.#expecting = false;
+      if (typeof data !== "object" || Array.isArray(data)) {
+        slot.field = undefined;
+      }
+    }
+    const field = slot.field ?? this.#fill(slot, data);
+    if (typeof data === "string") {
+      field.pending += data;
+      if (data !== "") this.#grown.add(field);
+      this.#setCurrent(field);
+    } else if (typeof data === "object" && data !== null) {
+      for (const [key, value] of Object.entries(data)) {
+        let member = field.members.get(key);
+        if (!member) {
+          member = this.#open(field, key);
+          field.members.set(key, member);
+        }
+        this.#merge(member, value);
+      }
+    }
+  }
+
+  /**
+   * Puts an empty value of the kind of `data` into a slot.
+   *
+   * @param {Slot} slot
+   * @param {unknown} data
+   * @returns {Field}
+   */
+  #fill(slot, data) {
+    slot.hole.replaceChildren();
+    slot.box.classList.remove("pending");
+    const { schema } = slot;
+    /** @type {Field} */
+    const field = {
+      type: "atom",
+      slot,
+      body: slot.hole,
+      layout: "text",
+      members: new Map(),
+      pending: "",
+      tail: undefined,
+      blockLength: 0,
+    };
+    slot.field = field;
+    if (typeof data === "string") {
+      field.type = "text";
+      field.body = element("div", "text");
+      field.body.dir = "auto";
+      slot.hole.append(field.body);
+    } else if (typeof data !== "object" || data === null) {
+      field.body = element("span", `atom ${typeof data}`);
+      field.body.textContent = this.#atom(data);
+      slot.hole.append(field.body);
+      slot.box.classList.add("done");
+    } else if (Array.isArray(data)) {
+      field.type = "array";
+      field.layout = arrayLayout(slot);
+      field.body = element(
+        field.layout === "table"
+          ? "tbody"
+          : /steps?$/i.test(slot.key)
+          ? "ol"
+          : "ul",
+        field.layout,
+      );
+      if (field.layout === "table") {
+        slot.hole.append(table(schema?.items?.properties ?? {}, field.body));
+      } else {
+        slot.hole.append(field.body);
+      }
+    } else {
+      field.type = "object";
+      const row = slot.box.tagName === "TR";
+      field.layout = row ? "row" : "fields";
+      if (!row) {
+        field.body = element("dl", "fields");
+        slot.hole.append(field.body);
+      }
+      // What the schema foresees is there before it is written.
+      if (row || slot.depth === 0) {
+        for (const key of Object.keys(schema?.properties ?? {})) {
+          const member = this.#open(field, key);
+          member.planned = true;
+          member.box.classList.add("pending");
+          field.members.set(key, member);
+        }
+      }
+    }
+    return field;
+  }
+
+  /**
+   * Makes the slot of a member.
+   *
+   * @param {Field} parent
+   * @param {string} key
+   * @returns {Slot}
+   */
+  #open(parent, key) {
+    const { slot, layout, body } = parent;
+    const schema = parent.type === "array"
+      ? slot.schema?.items
+      : own(slot.schema?.properties, key);
+    const label = schema?.title ?? key;
+    const depth = slot.depth + 1;
+    let box;
+    let hole;
+    if (layout === "fields") {
+      box = element("div", "field");
+      const term = element("dt", "label");
+      const name = element("span", "name");
+      name.textContent = label;
+      term.append(name);
+      if (label !== key) {
+        const code = element("code", "key");
+        code.textContent = key;
+        term.append(" ", code);
+      }
+      hole = element("dd", "value");
+      box.append(term, hole);
+      const role = roleOf(key, depth, schema);
+      if (role) box.classList.add(role);
+    } else if (layout === "row") {
+      box = hole = element("td", "cell");
+    } else if (layout === "table") {
+      box = hole = element("tr", "row");
+    } else {
+      box = hole = element("li", "item");
+    }
+    body.append(box);
+    return {
+      label,
+      key,
+      depth,
+      parent: slot,
+      schema,
+      box,
+      hole,
+      field: undefined,
+      planned: false,
+    };
+  }
+
+  /** @param {string} pointer */
+  #reset(pointer) {
+    if (pointer === "") {
+      this.#clear(this.#slot.schema);
+      return;
+    }
+    const slot = this.#find(pointer);
+    if (!slot) return;
+    for (let at = this.#current?.slot; at; at = at.parent) {
+      if (at === slot) this.#setCurrent(undefined);
+    }
+    this.#caret.remove();
+    slot.field = undefined;
+    slot.box.classList.remove("done", "writing");
+    if (slot.planned) {
+      slot.hole.replaceChildren();
+      slot.box.classList.add("pending");
+    } else {
+      slot.box.remove();
+      slot.parent?.field?.members.delete(slot.key);
+    }
+  }
+
+  /**
+   * @param {string} pointer
+   * @returns {Slot | undefined}
+   */
+  #find(pointer) {
+    /** @type {Slot | undefined} */
+    let slot = this.#slot;
+    for (const token of pointer.split("/").slice(1)) {
+      const key = token.replaceAll("~1", "/").replaceAll("~0", "~");
+      slot = slot?.field?.members.get(key);
+    }
+    return slot;
+  }
+
+  /** @param {Field} field */
+  #append(field) {
+    const { body } = field;
+    let text = field.pending;
+    field.pending = "";
+    this.#guessLanguage(text);
+    // A browser lays a block out anew whenever it grows, so blocks stay small.
+    // A line feed at a block's end shows as that end, and as nothing more.
+    while (text !== "") {
+      if (!field.tail) {
+        field.tail = document.createTextNode("");
+        field.blockLength = 0;
+        const block = element("p", "block");
+        block.append(field.tail);
+        body.append(block);
+      }
+      const end = blockEnd(text, blockSize - field.blockLength);
+      const piece = end < 0 ? text : text.slice(0, end);
+      text = text.slice(piece.length);
+      field.blockLength += piece.length;
+      field.tail.appendData(piece);
+      if (end >= 0) field.tail = undefined;
+    }
+  }
+
+  /** @param {Field | undefined} field */
+  #setCurrent(field) {
+    if (this.#current === field) return;
+    this.#current?.slot.box.classList.remove("writing");
+    this.#current = field;
+    field?.slot.box.classList.add("writing");
+    let label = "";
+    for (let at = field?.slot; at?.parent; at = at.parent) label = at.label;
+    if (label !== "" && label !== this.field) {
+      this.field = label;
+      this.onField();
+    }
+  }
+
+  #moveCaret() {
+    const caret = this.#caret;
+    const field = this.#current;
+    if (!field) {
+      caret.remove();
+      return;
+    }
+    const block = field.body.lastElementChild ?? field.body;
+    if (caret.parentElement !== block || caret.nextSibling) block.append(caret);
+    if (!this.#following) return;
+    const { bottom } = caret.getBoundingClientRect();
+    const below = bottom + 96 - innerHeight;
+    if (below > 0) scrollBy({ top: below, behavior: "instant" });
+  }
+
+  /** Fonts and line breaking depend on the language. @param {string} text */
+  #guessLanguage(text) {
+    if (this.#language) return;
+    if (/[\u3040-\u30ff]/.test(text)) this.#language = "ja";
+    else if (/[\uac00-\ud7af]/.test(text)) this.#language = "ko";
+    else if (/[\u3400-\u9fff]/.test(text)) this.#language = "zh-CN";
+    else if (/[a-z]{2}/i.test(text)) this.#language = "en";
+    else return;
+    this.#root.lang = this.#language;
+  }
+
+  /** @param {unknown} value */
+  #atom(value) {
+    if (value === null) return this.words.nothing;
+    if (value === true) return this.words.yes;
+    if (value === false) return this.words.no;
+    return String(value);
+  }
+}
+
+/**
+ * @param {string} name
+ * @param {string} [className]
+ */
+function element(name, className) {
+  const result = document.createElement(name);
+  if (className) result.className = className;
+  return result;
+}
+
+/**
+ * @param {Record<string, Schema>} columns
+ * @param {HTMLElement} body
+ */
+function table(columns, body) {
+  const result = element("table");
+  const row = element("tr");
+  for (const [key, { title = key }] of Object.entries(columns)) {
+    const head = element("th");
+    head.setAttribute("scope", "col");
+    head.textContent = title;
+    row.append(head);
+  }
+  const head = element("thead");
+  head.append(row);
+  result.append(head, body);
+  return result;
+}
+
+/** @param {Slot} slot @returns {"list" | "chips" | "table"} */
+function arrayLayout({ key, schema }) {
+  if (/^(tags|keywords|labels|categories)$/i.test(key)) return "chips";
+  const columns = Object.values(schema?.items?.properties ?? {});
+  const flat = columns.every(({ type }) =>
+    type !== "object" && type !== "array"
+  );
+  return flat && columns.length >= 2 && columns.length <= 3 ? "table" : "list";
+}
+
+/**
+ * How a field is set, which its name tells.
+ *
+ * @param {string} key
+ * @param {number} depth
+ * @param {Schema | undefined} schema
+ */
+function roleOf(key, depth, schema) {
+  if (/^(title|name|headline|question)$/i.test(key)) {
+    return depth === 1 ? "headline" : "subhead";
+  }
+  if (depth === 1 && /^(summary|abstract|description)$/i.test(key)) {
+    return "lead";
+  }
+  if (depth === 1 && /^(tagline|subtitle)$/i.test(key)) return "tagline";
+  if (/^(number|integer|boolean)$/.test(schema?.type ?? "")) return "fact";
+  return "";
+}
+
+/**
+ * Where a block may end: behind a line feed, else behind a sentence, and in the
+ * end anywhere between two characters. -1 if it need not end in this text.
+ *
+ * @param {string} text
+ * @param {number} from
+ */
+function blockEnd(text, from) {
+  if (text.length <= from) return -1;
+  const line = text.indexOf("\n", Math.max(from, 0));
+  if (line >= 0 && line < from + blockSize) return line + 1;
+  const sentence = /[。！？…][”’」』）]*|[!?.]["')]*\s+/g;
+  sentence.lastIndex = Math.max(from, 0);
+  if (sentence.exec(text)) return sentence.lastIndex;
+  const limit = from + 2 * blockSize;
+  if (text.length <= limit) return -1;
+  return Math.max(limit, 1) +
+    (isLowSurrogate(text, Math.max(limit, 1)) ? 1 : 0);
+}
+
+/**
+ * @param {string} text
+ * @param {number} index
+ */
+function isLowSurrogate(text, index) {
+  return (text.charCodeAt(index) & 0xfc00) === 0xdc00;
+}
+
+/**
+ * @template T
+ * @param {Record<string, T> | undefined} record
+ * @param {string} key
+ * @returns {T | undefined}
+ */
+function own(record, key) {
+  return record && Object.hasOwn(record, key) ? record[key] : undefined;
+}
