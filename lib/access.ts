@@ -2,7 +2,8 @@
 
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import { getCookies, setCookie } from "@std/http/cookie";
-import { RateLimiterMemory } from "rate-limiter-flexible";
+import { RateLimiter } from "limiter";
+import { LRUCache } from "lru-cache";
 import type { Config } from "./config.ts";
 
 /** Somebody who may. */
@@ -36,8 +37,8 @@ export class Access {
   readonly #options: AccessOptions;
   /** SHA-256 of each token to whose it is. */
   readonly #tokens: { digest: Uint8Array; owner: string; session: string }[];
-  readonly #generations: RateLimiterMemory;
-  readonly #resumes: RateLimiterMemory;
+  readonly #generations: Budget;
+  readonly #resumes: Budget;
   readonly #streams = new Map<string, number>();
   #open = 0;
 
@@ -51,8 +52,8 @@ export class Access {
         .digest("base64url"),
     }));
     const { generationsPerMinute, resumesPerMinute } = options.limits;
-    this.#generations = perMinute(generationsPerMinute);
-    this.#resumes = perMinute(resumesPerMinute);
+    this.#generations = new Budget(generationsPerMinute);
+    this.#resumes = new Budget(resumesPerMinute);
   }
 
   /** How many streams are open. */
@@ -137,13 +138,13 @@ export class Access {
   }
 
   /** Counts one more generation. */
-  countGeneration(client: string): Promise<Refusal | undefined> {
-    return count(this.#generations, client);
+  countGeneration(client: string): Refusal | undefined {
+    return this.#generations.spend(client);
   }
 
   /** Counts one more request that starts nothing. */
-  countResume(client: string): Promise<Refusal | undefined> {
-    return count(this.#resumes, client);
+  countResume(client: string): Refusal | undefined {
+    return this.#resumes.spend(client);
   }
 
   /**
@@ -197,19 +198,27 @@ function isSameHost(request: Request, origin: string): boolean {
     new URL(origin).host === request.headers.get("host");
 }
 
-function perMinute(points: number): RateLimiterMemory {
-  return new RateLimiterMemory({ points, duration: 60 });
-}
+/** How many clients a budget remembers; the one unseen for longest goes. */
+const CLIENTS = 10_000;
 
-async function count(
-  limiter: RateLimiterMemory,
-  client: string,
-): Promise<Refusal | undefined> {
-  try {
-    await limiter.consume(client);
-  } catch (refusal) {
-    const { msBeforeNext } = refusal as { msBeforeNext: number };
-    const retryAfter = Math.ceil(msBeforeNext / 1000);
+/** So many requests a minute for each client. */
+class Budget {
+  readonly #perMinute: number;
+  readonly #limiters = new LRUCache<string, RateLimiter>({ max: CLIENTS });
+
+  constructor(perMinute: number) {
+    this.#perMinute = perMinute;
+  }
+
+  spend(client: string): Refusal | undefined {
+    let limiter = this.#limiters.get(client);
+    if (limiter === undefined) {
+      const tokensPerInterval = this.#perMinute;
+      limiter = new RateLimiter({ tokensPerInterval, interval: "minute" });
+      this.#limiters.set(client, limiter);
+    }
+    if (limiter.tryRemoveTokens(1)) return undefined;
+    const retryAfter = Math.ceil(limiter.getWaitTime(1) / 1000);
     return { code: "too_many_streams", retryAfter };
   }
 }

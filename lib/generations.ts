@@ -55,6 +55,13 @@ export class Generations {
     return this.#byId.get(id);
   }
 
+  /** Stops all that are running: this server is going. */
+  stopAll(): void {
+    for (const generation of this.#byId.values()) {
+      generation.stop("interrupted");
+    }
+  }
+
   /**
    * Lets running generations finish for a while, and starts no more.
    *
@@ -65,19 +72,13 @@ export class Generations {
     this.#draining ??= Promise.withResolvers();
     if (this.running > 0) {
       const timer = clock.setTimeout(
-        () => this.#stopAll(),
+        () => this.stopAll(),
         limits.drainSeconds * 1000,
       );
       await this.#draining.promise;
       clock.clearTimeout(timer);
     }
     for (const timer of this.#kept.values()) clock.clearTimeout(timer);
-  }
-
-  #stopAll(): void {
-    for (const generation of this.#byId.values()) {
-      generation.stop("interrupted");
-    }
   }
 
   #keep(generation: Generation): void {

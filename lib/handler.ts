@@ -154,7 +154,7 @@ class Routes {
     allowMethods(request, ["POST"], "POST, OPTIONS");
     this.#checkPage(request);
     const address = this.#access.clientAddress(request, addressOf(info));
-    refuse(await this.#access.countResume(address));
+    refuse(this.#access.countResume(address));
     const { token } = await this.#readMembers(request, ["token"]);
     if (typeof token !== "string") {
       throw new HttpError(400, "bad_request", "token 应为字符串");
@@ -198,7 +198,7 @@ class Routes {
     }
     if (known !== undefined) {
       await request.body?.cancel();
-      return await this.#resume(known, position?.offset, visit);
+      return this.#resume(known, position?.offset, visit);
     }
     if (found !== undefined || position !== undefined) {
       throw new HttpError(410, "expired", "这个回答已经不在了");
@@ -213,7 +213,7 @@ class Routes {
       : { prompt: url.searchParams.get("prompt") ?? undefined };
     const prompt = this.#readPrompt(members.prompt);
     const schema = readSchema(members.schema);
-    refuse(await this.#access.countGeneration(client));
+    refuse(this.#access.countGeneration(client));
     // While this one waited, another of the same id may have come.
     const rival = id === undefined ? undefined : this.#generations.get(id);
     if (rival?.owner === owner) return this.#resume(rival, undefined, visit);
@@ -241,15 +241,15 @@ class Routes {
       : streamResponse(generation.follow(undefined, close));
   }
 
-  async #resume(
+  #resume(
     generation: Generation,
     offset: Position["offset"] | undefined,
     { principal: { client }, asJson }: Visit,
-  ): Promise<Response> {
+  ): Response {
     if (typeof offset === "number" && offset > generation.transcript.length) {
       throw new HttpError(400, "bad_request", "Last-Event-ID 超出了回答的长度");
     }
-    refuse(await this.#access.countResume(client));
+    refuse(this.#access.countResume(client));
     if (asJson || offset === "end") return snapshotResponse(generation, 200);
     const close = this.#openStream(client);
     return streamResponse(generation.follow(offset, close));
