@@ -21,6 +21,9 @@ const asIs = (value: string) => value;
 export function getCookies(headers: Headers): Partial<Record<string, string>> {
   // Of cookies with the same name, @std/http takes the last.
   const pairs = (headers.get("cookie") ?? "").split(";").reverse();
+  if (pairs.some((pair) => pair.startsWith("="))) {
+    throw new SyntaxError("Cookie cannot start with '='");
+  }
   const cookies = parseCookie(pairs.join(";"), { decode: asIs });
   return Object.assign(Object.create(null), cookies);
 }
