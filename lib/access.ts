@@ -76,7 +76,7 @@ export class Access {
       request.headers.get("authorization") ?? "",
     );
     const owner = bearer === null
-      ? this.#ownerOfSession(getCookies(request.headers)[COOKIE] ?? "")
+      ? this.#ownerOfSession(sessionOf(request.headers))
       : this.#ownerOfToken(bearer[1]!);
     return owner === undefined ? undefined : { owner, client: owner };
   }
@@ -185,6 +185,16 @@ export class Access {
       if (timingSafeEqual(digest, sha256(entry.session))) owner = entry.owner;
     }
     return owner;
+  }
+}
+
+/** The cookie; `""` if there is none, or what came is no cookie at all. */
+function sessionOf(headers: Headers): string {
+  try {
+    return getCookies(headers)[COOKIE] ?? "";
+  } catch (error) {
+    if (error instanceof SyntaxError) return "";
+    throw error;
   }
 }
 

@@ -378,8 +378,10 @@ async function servePage(request: Request): Promise<Response> {
     isRead ? request : new Request(request.url),
     { fsRoot: STATIC_FILES, quiet: true },
   );
-  if (!isRead || response.status >= 400) await response.body?.cancel();
-  if (response.status >= 400) {
+  // It would also redirect to the names of folders; there are none.
+  const isThere = response.ok || response.status === 304;
+  if (!isRead || !isThere) await response.body?.cancel();
+  if (!isThere) {
     throw new HttpError(404, "not_found", "没有这个地址");
   }
   if (!isRead) throw methodNotAllowed(PAGE_METHODS);
@@ -402,8 +404,8 @@ function preflight(): Response {
 }
 
 /**
- * Whether the client wants snapshots: it prefers JSON, by weight and then by
- * order, or names JSON and not the event stream.
+ * Whether the client wants snapshots: JSON weighs more for it than the event
+ * stream, or it names JSON and not the event stream.
  */
 function prefersJson(request: Request): boolean {
   const preferred = accepts(request, "text/event-stream", "application/json");
