@@ -148,6 +148,7 @@ function follow(asked, { lastEventId, state } = {}) {
     byId("thoughts").hidden = true;
     byId("thoughts-text").textContent = "";
     meter.start(asked.tally);
+    byId("figures").hidden = false;
     if (!lastEventId) showModel("");
   }
   let last = "";
@@ -388,6 +389,7 @@ function speak() {
     node.textContent = say.presetNames[name] ?? name;
   }
   textarea("prompt").placeholder = say.promptHint;
+  byId("wire").dataset["hint"] = say.wireHint;
   byId("wire-note").textContent = say.wireNote(300);
   const { yes, no, nothing, cutAt } = say;
   view.words = { yes, no, nothing, cutAt };

@@ -73,9 +73,13 @@ export class AnswerView {
   /** The root holds places for an object that may not come. */
   #expecting = false;
   #caret = element("i", "caret");
+  /** Where the caret was when its field ended, on the page, and when it flew. */
+  #left = { x: 0, y: 0, height: 0, at: 0 };
   #language = "";
   /** Whether the page scrolls along with the caret. */
   #following = true;
+  /** When the caret's place is looked at next. */
+  #lookAgain = 0;
 
   /** @param {HTMLElement} root */
   constructor(root) {
@@ -154,6 +158,7 @@ export class AnswerView {
     this.#current = undefined;
     this.#grown.clear();
     this.#caret.remove();
+    this.#left.height = 0;
     this.field = "";
     this.#language = "";
     this.#root.removeAttribute("lang");
@@ -246,6 +251,12 @@ export class AnswerView {
       blockLength: 0,
     };
     slot.field = field;
+    if (slot.box.tagName === "TR" && (typeof data !== "object" || !data)) {
+      // Not the row that the schema foresaw.
+      slot.hole = element("td", "cell");
+      slot.box.append(slot.hole);
+      field.body = slot.hole;
+    }
     if (typeof data === "string") {
       field.type = "text";
       field.body = element("div", "text");
@@ -356,7 +367,6 @@ export class AnswerView {
     for (let at = this.#current?.slot; at; at = at.parent) {
       if (at === slot) this.#setCurrent(undefined);
     }
-    this.#caret.remove();
     slot.field = undefined;
     slot.box.classList.remove("done", "writing");
     if (slot.planned) {
@@ -411,6 +421,7 @@ export class AnswerView {
   #setCurrent(field) {
     if (this.#current === field) return;
     this.#current?.slot.box.classList.remove("writing");
+    if (this.#current) this.#liftCaret();
     this.#current = field;
     field?.slot.box.classList.add("writing");
     let label = "";
@@ -429,11 +440,45 @@ export class AnswerView {
       return;
     }
     const block = field.body.lastElementChild ?? field.body;
-    if (caret.parentElement !== block || caret.nextSibling) block.append(caret);
-    if (!this.#following) return;
-    const { bottom } = caret.getBoundingClientRect();
-    const below = bottom + 96 - innerHeight;
+    if (caret.parentElement !== block) {
+      const flies = caret.parentElement?.parentElement !== field.body;
+      block.append(caret);
+      if (flies) this.#fly();
+    }
+    const now = performance.now();
+    if (!this.#following || now < this.#lookAgain) return;
+    this.#lookAgain = now + 100;
+    const below = caret.getBoundingClientRect().bottom + 96 - innerHeight;
     if (below > 0) scrollBy({ top: below, behavior: "instant" });
+  }
+
+  /** The caret leaves its field, and is remembered there. */
+  #liftCaret() {
+    const caret = this.#caret;
+    if (!caret.isConnected) return;
+    const { x, y, height } = caret.getBoundingClientRect();
+    this.#left = { x, y: y + scrollY, height, at: this.#left.at };
+    caret.remove();
+  }
+
+  /** Shows the way from the last field to this one: not too often. */
+  #fly() {
+    const from = this.#left;
+    const now = performance.now();
+    if (from.height === 0 || now - from.at < 400) return;
+    from.at = now;
+    if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+    const to = this.#caret.getBoundingClientRect();
+    const x = from.x - to.x;
+    const y = from.y - scrollY - to.y;
+    const scale = from.height / (to.height || 1);
+    this.#caret.animate(
+      [
+        { transform: `translate(${x}px, ${y}px) scale(${scale})` },
+        { transform: "none" },
+      ],
+      { duration: 320, easing: "cubic-bezier(.3, 0, .1, 1)" },
+    );
   }
 
   /** Fonts and line breaking depend on the language. @param {string} text */

@@ -10,6 +10,9 @@ const shown = 300;
 /** Of one event's text; the rest is only counted. */
 const shownCharacters = 600;
 
+/** How most events begin: shown, but not so loudly. */
+const chunk = '{"status":"chunk","data":';
+
 export class WireList {
   #list;
   /** @type {HTMLElement[]} */
@@ -33,11 +36,20 @@ export class WireList {
     offset.className = "offset";
     offset.textContent = id.slice(id.indexOf(".") + 1);
     const text = document.createElement("code");
-    text.textContent = data.length > shownCharacters
-      ? `${data.slice(0, shownCharacters)}… +${data.length - shownCharacters}`
+    const rest = data.length - shownCharacters;
+    const start = rest > 0
+      ? `${data.slice(0, shownCharacters)}… +${rest}`
       : data;
+    if (start.startsWith(chunk)) {
+      const frame = document.createElement("span");
+      frame.className = "frame";
+      frame.textContent = chunk;
+      text.append(frame, start.slice(chunk.length));
+    } else {
+      item.className = "other";
+      text.textContent = start;
+    }
     item.append(offset, text);
-    if (!data.startsWith('{"status":"chunk"')) item.className = "other";
     this.#push(item);
   }
 
