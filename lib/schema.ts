@@ -213,7 +213,7 @@ function checkSubschema(
     if (shape === undefined) continue;
     const place = joinPointer(pointer, keyword);
     if (shape === "reference") {
-      const { target, pointer } = resolve(content, check.root, place);
+      const { target, pointer } = resolveReference(content, check.root, place);
       check.targets.set(pointer, target);
     } else {
       const reason = fault(shape, content);
@@ -318,7 +318,7 @@ function* subschemas(schema: JsonSchema): Generator<Subschema> {
 }
 
 /** Where a `$ref` leads: a place in the same document, and what is there. */
-function resolve(
+export function resolveReference(
   reference: unknown,
   root: JsonSchema,
   place = "",
@@ -371,7 +371,7 @@ function expand(
   let count = 1;
   if (schema.$ref !== undefined) {
     count += expand(
-      resolve(schema.$ref, root).target,
+      resolveReference(schema.$ref, root).target,
       pointer,
       root,
       expansions,
@@ -408,7 +408,7 @@ function typesOf(schema: unknown, root: JsonSchema): string[] {
   if (schema.type !== undefined) return [schema.type].flat() as string[];
   const others = [schema.allOf, schema.anyOf, schema.oneOf].flat();
   if (schema.$ref !== undefined) {
-    others.push(resolve(schema.$ref, root).target);
+    others.push(resolveReference(schema.$ref, root).target);
   }
   const types = new Set(others.flatMap((other) => typesOf(other, root)));
   if (types.size === 0 && schema === root) types.add("object");
@@ -648,7 +648,7 @@ class Validator {
         );
       case "reference":
         this.#references[value as string] ??= this.#copy(
-          resolve(value, this.#schema).target,
+          resolveReference(value, this.#schema).target,
         );
         return value;
       default:
