@@ -65,6 +65,11 @@ export class ModelError extends Error {
 /** Makes the function that asks one provider. */
 export function createAsk(options: ModelOptions): Ask {
   const send = options.fetch ?? fetch;
+  // The client's own would tell of this machine, and of the environment.
+  const headers = {
+    "content-type": "application/json",
+    ...(options.apiKey && { authorization: `Bearer ${options.apiKey}` }),
+  };
   // Whatever is left out here the client would take from the environment.
   const client = new OpenAI({
     baseURL: options.baseURL,
@@ -75,31 +80,23 @@ export function createAsk(options: ModelOptions): Ask {
     webhookSecret: null,
     logLevel: "off",
     timeout: options.timeout,
-    fetch: (url, init) => send(url, { ...init, headers: ownHeaders(init) }),
+    fetch: (url, init) => send(url, { ...init, headers }),
   });
   return async function* ask(question, signal) {
+    let finished = false;
     try {
       const response = await client.chat.completions
         .create(requestBody(question, options), { signal }).asResponse();
-      yield* readParts(response.body!);
+      for await (const parts of readParts(response.body!)) {
+        finished ||= parts.some(({ type }) => type === "finish");
+        yield parts;
+      }
     } catch (error) {
-      throw toModelError(error);
+      // Where the model has finished, a connection that breaks takes nothing.
+      if (finished && !(error instanceof ModelError)) return;
+      throw toModelError(error, options);
     }
   };
-}
-
-/**
- * The headers that a provider needs. The client would add some about this
- * machine, and those of a variable in the environment.
- */
-function ownHeaders(init: RequestInit | undefined): Headers {
-  const headers = new Headers();
-  for (const [name, value] of new Headers(init?.headers)) {
-    if (name === "authorization" || name === "content-type") {
-      headers.set(name, value);
-    }
-  }
-  return headers;
 }
 
 function requestBody(
@@ -130,13 +127,22 @@ function requestBody(
       response_format: { type: "json_object" },
     }),
     stream_options: { include_usage: true },
-    ...parameters,
+    // One that is null is left out, whoever would have set it.
+    ...Object.fromEntries(
+      Object.entries(parameters).map(([name, value]) => [
+        name,
+        value ?? undefined,
+      ]),
+    ),
     stream: true,
   };
 }
 
 /** How much is read at once, in bytes. */
 const READ_SIZE = 65536;
+
+/** The longest event, in UTF-16 units: one may hold a whole answer. */
+const MAX_EVENT_LENGTH = 8_000_000;
 
 /**
  * Reads a Chat Completions stream. A reader that brings its own buffer costs a
@@ -146,26 +152,32 @@ async function* readParts(
   body: ReadableStream<Uint8Array>,
 ): AsyncGenerator<Part[]> {
   let parts: Part[] = [];
+  let ended = false;
   const events = createParser({
+    // Past it, the parser throws at what it is fed next.
+    maxBufferSize: MAX_EVENT_LENGTH,
     onEvent: ({ data }) => {
-      if (data !== "[DONE]") addParts(data, parts);
+      ended ||= data === "[DONE]";
+      if (!ended) addParts(data, parts);
     },
   });
   const decoder = new TextDecoder();
   const reader = body.getReader({ mode: "byob" });
   let buffer = new Uint8Array(READ_SIZE);
   try {
-    while (true) {
+    while (!ended) {
       const { done, value } = await reader.read(buffer);
+      try {
+        // A last event whose blank line is missing counts all the same.
+        events.feed(done ? "\n\n" : decoder.decode(value, { stream: true }));
+      } finally {
+        // What came before a fault has been said.
+        if (parts.length > 0) yield parts;
+      }
+      parts = [];
       if (done) break;
       buffer = new Uint8Array(value.buffer);
-      events.feed(decoder.decode(value, { stream: true }));
-      if (parts.length > 0) yield parts;
-      parts = [];
     }
-    // A last event whose blank line is missing counts all the same.
-    events.feed("\n\n");
-    if (parts.length > 0) yield parts;
   } finally {
     await reader.cancel().catch(() => {});
   }
@@ -177,14 +189,14 @@ interface Chunk {
   usage?: unknown;
   choices?: {
     index?: number;
-    finish_reason?: string | null;
+    finish_reason?: unknown;
     delta?: {
-      content?: string | null;
-      refusal?: string | null;
+      content?: unknown;
+      refusal?: unknown;
       /** DeepSeek, Ark and llama.cpp. */
-      reasoning_content?: string | null;
+      reasoning_content?: unknown;
       /** vLLM and OpenRouter. */
-      reasoning?: string | null;
+      reasoning?: unknown;
     };
   }[];
 }
@@ -197,27 +209,49 @@ function addParts(data: string, parts: Part[]): void {
   for (const choice of chunk.choices ?? []) {
     if (choice.index) continue;
     const { content, refusal, ...delta } = choice.delta ?? {};
-    const reasoning = delta.reasoning_content ?? delta.reasoning;
-    if (reasoning) parts.push({ type: "reasoning", text: reasoning });
-    if (content) parts.push({ type: "text", text: content });
-    if (refusal) parts.push({ type: "refusal", text: refusal });
+    addText("reasoning", delta.reasoning_content || delta.reasoning, parts);
+    addText("text", content, parts);
+    addText("refusal", refusal, parts);
     const reason = choice.finish_reason;
-    if (reason) parts.push({ type: "finish", reason });
+    if (reason) parts.push({ type: "finish", reason: wordOf(reason) });
   }
-  if (chunk.usage) parts.push({ type: "usage", usage: chunk.usage });
+  if (chunk.usage) {
+    parts.push({ type: "usage", usage: numbersOf(chunk.usage) });
+  }
 }
 
-function toModelError(error: unknown): ModelError {
+function addText(
+  type: "text" | "reasoning" | "refusal",
+  text: unknown,
+  parts: Part[],
+): void {
+  if (typeof text === "string" && text !== "") parts.push({ type, text });
+}
+
+/** A finish reason, which clients see: a provider's word, not its prose. */
+function wordOf(reason: unknown): string {
+  return /^\w{1,32}$/.test(String(reason)) ? String(reason) : "unknown";
+}
+
+/** The usage, which clients see: a provider's numbers, not its prose. */
+function numbersOf(usage: unknown): unknown {
+  return JSON.parse(JSON.stringify(
+    usage,
+    (_key, value) => typeof value === "string" ? undefined : value,
+  ));
+}
+
+function toModelError(
+  error: unknown,
+  { parameters }: ModelOptions,
+): ModelError {
   if (error instanceof ModelError) return error;
   if (error instanceof OpenAI.APIConnectionTimeoutError) {
     return new ModelError("upstream_timeout", error.message, { cause: error });
   }
   if (error instanceof OpenAI.APIError && error.status !== undefined) {
-    return new ModelError(
-      codeOf(error.status),
-      `${error.message}${hint(error)}`,
-      { cause: error },
-    );
+    const message = `${error.message}${hint(error, Object.keys(parameters))}`;
+    return new ModelError(codeOf(error.status), message, { cause: error });
   }
   return new ModelError("upstream_unavailable", describe(error), {
     cause: error,
@@ -232,24 +266,37 @@ function codeOf(status: number): ErrorCode {
 
 /** Which setting to change, where a provider rejects what was asked. */
 function hint(
-  { status, message }: InstanceType<typeof OpenAI.APIError>,
+  { status, message, param }: InstanceType<typeof OpenAI.APIError>,
+  parameters: string[],
 ): string {
   if (status === 401 || status === 403) {
     return " (set ARK_API_KEY or OPENAI_API_KEY)";
   }
-  if (status === undefined || status < 400 || status >= 500 || status === 429) {
-    return "";
-  }
+  if (codeOf(status!) !== "upstream_rejected") return "";
   if (/response_format|json_schema|json_object|structured/i.test(message)) {
     return " (set RESPONSE_FORMAT to json_object or text)";
   }
   if (/stream_options|include_usage/i.test(message)) {
     return ' (set MODEL_PARAMETERS to {"stream_options":null})';
   }
-  if (/model/i.test(message)) return " (set ARK_MODEL or OPENAI_MODEL)";
+  const parameter = parameters.find((name) =>
+    name === param || message.includes(name)
+  );
+  if (parameter !== undefined) {
+    return ` (change ${parameter} in MODEL_PARAMETERS)`;
+  }
+  if (/context|too long|too large|tokens/i.test(message)) {
+    return " (shorten the prompt, or set promptCharacters in LIMITS)";
+  }
+  if (status === 404 || /model/i.test(message)) {
+    return " (set ARK_MODEL or OPENAI_MODEL; see ARK_BASE_URL and OPENAI_BASE_URL)";
+  }
   return " (see MODEL_PARAMETERS)";
 }
 
 function describe(error: unknown): string {
-  return error instanceof Error ? error.message : JSON.stringify(error);
+  if (!(error instanceof Error)) return JSON.stringify(error);
+  return error.cause === undefined
+    ? error.message
+    : `${error.message} ${describe(error.cause)}`;
 }
