@@ -43,7 +43,8 @@ const BACKSLASH = 0x5c;
  *   of a value, or `]`).
  * - In the value three slips are mended: raw control characters in strings
  *   (escaped), unknown escapes such as `\a` (the backslash is doubled) and
- *   trailing commas (left out). All else is passed on for the parser to judge.
+ *   trailing commas (a space instead). All else is passed on for the parser to
+ *   judge.
  * - After the value: anything, ignored.
  *
  * What has been said after k units follows from those k units, not from how
@@ -80,6 +81,11 @@ export class Envelope {
     const isArray = options.root === "array";
     this.#bracket = isArray ? "[" : "{";
     this.#firstUnit = isArray ? /[\]"[{0-9tfn-]/ : /["}]/;
+  }
+
+  /** Whether a comma is held back, for which a space has been passed on. */
+  get comma(): boolean {
+    return this.#comma;
   }
 
   /** Whether the JSON value has begun. */
@@ -229,7 +235,8 @@ export class Envelope {
       case ",":
         this.#comma = this.#afterValue;
         this.#afterValue = false;
-        return this.#comma ? comma : comma + character;
+        // The space says what the comma says: that a number has ended.
+        return this.#comma ? " " : comma + character;
       case '"':
         this.#inString = true;
         break;

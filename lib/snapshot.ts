@@ -3,6 +3,16 @@ import { Envelope, type EnvelopeOptions } from "./envelope.ts";
 import { JsonBoundsError, JsonPatchParser, JsonSyntaxError } from "./parser.ts";
 import type { Transcript } from "./transcript.ts";
 
+/** Options for {@linkcode takeSnapshot}. */
+export interface SnapshotOptions extends EnvelopeOptions {
+  /**
+   * How many objects and arrays may stand in one another.
+   *
+   * @default {128}
+   */
+  maxDepth?: number;
+}
+
 /**
  * The object so far, for clients that poll: strings, arrays and objects that
  * are not finished yet are there as far as they go.
@@ -10,12 +20,12 @@ import type { Transcript } from "./transcript.ts";
  * The work is linear in the transcript.
  *
  * @param transcript What the model wrote.
- * @param options What its value is.
+ * @param options What its value is, and how deep.
  * @returns The value; `undefined` if it has not begun.
  */
 export function takeSnapshot(
   transcript: Transcript,
-  options: EnvelopeOptions,
+  options: SnapshotOptions,
 ): unknown {
   const json = strictJson(transcript, options);
   if (json === "") return undefined;
@@ -29,7 +39,7 @@ export function takeSnapshot(
 }
 
 /** The value's text, mended, up to where it stops being JSON. */
-function strictJson(transcript: Transcript, options: EnvelopeOptions): string {
+function strictJson(transcript: Transcript, options: SnapshotOptions): string {
   const envelope = new Envelope(options);
   const reader = transcript.read();
   let json = "";
@@ -40,8 +50,9 @@ function strictJson(transcript: Transcript, options: EnvelopeOptions): string {
     }
   }
   try {
-    new JsonPatchParser().write(json);
-    return json;
+    new JsonPatchParser(options).write(json);
+    // partial-json takes no number as whole whose comma it does not see.
+    return envelope.comma ? `${json},` : json;
   } catch (error) {
     if (error instanceof JsonSyntaxError || error instanceof JsonBoundsError) {
       return json.slice(0, error.position);
