@@ -121,11 +121,7 @@ export class Generation {
     } catch (error) {
       // What is thrown behind the end of it, for instance because it is over,
       // changes nothing.
-      const code = error instanceof ModelError ? error.code : "internal";
-      this.finish(
-        this.#refusal === "" ? this.#failure(code) : this.#judge(),
-        error,
-      );
+      this.#fail(error instanceof ModelError ? error.code : "internal", error);
     }
   }
 
@@ -205,7 +201,7 @@ export class Generation {
    */
   snapshot(): { data?: unknown } {
     this.#lingerOn();
-    const data = takeSnapshot(this.transcript, { root: this.#root });
+    const data = this.#value();
     return data === undefined ? {} : { data };
   }
 
@@ -227,14 +223,20 @@ export class Generation {
       ? limits.firstTokenSeconds
       : limits.tokenGapSeconds;
     const rest = this.#lastTokenAt + seconds * 1000 - clock.now();
-    if (rest <= 0) this.stop("upstream_timeout");
-    else this.#silence = clock.setTimeout(() => this.#awaitToken(), rest);
+    if (rest > 0) {
+      this.#silence = clock.setTimeout(() => this.#awaitToken(), rest);
+    } else if (this.#finishReason === undefined) {
+      this.#fail("upstream_timeout");
+    } else {
+      // It has said all, and only forgotten to hang up.
+      this.finish(this.#judge());
+    }
   }
 
   #take(part: Part): void {
     if (this.transcript.outcome !== undefined) return;
     this.#lastTokenAt = this.#context.clock.now();
-    if (this.#firstTokenAt === undefined) {
+    if (this.#firstTokenAt === undefined && "text" in part) {
       this.#firstTokenAt = this.#lastTokenAt;
       this.#context.clock.clearTimeout(this.#silence);
       this.#awaitToken();
@@ -245,8 +247,7 @@ export class Generation {
       case "reasoning":
         return this.#takeReasoning(part.text);
       case "refusal":
-        this.#refusal += part.text;
-        return;
+        return this.#takeRefusal(part.text);
       case "finish":
         this.#finishReason = part.reason;
         return;
@@ -257,7 +258,7 @@ export class Generation {
 
   #takeText(text: string): void {
     this.#showHigh();
-    if (!this.#hasRoom(text)) return this.stop("output_too_large");
+    if (!this.#hasRoom(text)) return this.#fail("output_too_large");
     this.transcript.append("text", text);
     try {
       for (const piece of this.#envelope.write(text)) {
@@ -265,10 +266,10 @@ export class Generation {
       }
     } catch (error) {
       if (error instanceof JsonSyntaxError) {
-        return this.finish(this.#failure("malformed_json"), error);
+        return this.#fail("malformed_json", error);
       }
       if (error instanceof JsonBoundsError) {
-        return this.finish(this.#failure("output_too_large"), error);
+        return this.#fail("output_too_large", error);
       }
       throw error;
     }
@@ -277,11 +278,16 @@ export class Generation {
   /** No run of reasoning ends inside a surrogate pair, so no event does. */
   #takeReasoning(text: string): void {
     text = this.#high + text;
-    if (!this.#hasRoom(text)) return this.stop("output_too_large");
+    if (!this.#hasRoom(text)) return this.#fail("output_too_large");
     const last = text.charCodeAt(text.length - 1);
     this.#high = (last & 0xfc00) === 0xd800 ? text.slice(-1) : "";
     if (this.#high !== "") text = text.slice(0, -1);
     this.transcript.append("reasoning", text);
+  }
+
+  #takeRefusal(text: string): void {
+    if (!this.#hasRoom(text)) return this.stop("output_too_large");
+    this.#refusal += text;
   }
 
   #showHigh(): void {
@@ -291,7 +297,8 @@ export class Generation {
 
   #hasRoom(text: string): boolean {
     const { outputCharacters } = this.#context.limits;
-    return this.transcript.length + text.length <= outputCharacters;
+    const length = this.transcript.length + this.#refusal.length;
+    return length + text.length <= outputCharacters;
   }
 
   /** How a model that has said its last has ended. */
@@ -317,8 +324,21 @@ export class Generation {
 
   #validation(): { valid?: boolean; errors?: ValidationError[] } {
     if (!this.#validated) return {};
-    const value = takeSnapshot(this.transcript, { root: this.#root });
-    return validate(this.#question.schema, value);
+    return validate(this.#question.schema, this.#value());
+  }
+
+  /** The value so far. */
+  #value(): unknown {
+    const { depth: maxDepth } = this.#context.limits;
+    return takeSnapshot(this.transcript, { root: this.#root, maxDepth });
+  }
+
+  /** Ends it because of a fault, unless the model has begun to decline. */
+  #fail(code: ErrorCode, error?: unknown): void {
+    this.finish(
+      this.#refusal === "" ? this.#failure(code) : this.#judge(),
+      error,
+    );
   }
 
   /** A failure, with the field that was being written. */
