@@ -1,6 +1,7 @@
 /** Who may, from where, and how much. */
 
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
+import { isIP, isIPv6 } from "node:net";
 import { getCookies, setCookie } from "@std/http/cookie";
 import { RateLimiter } from "limiter";
 import { LRUCache } from "lru-cache";
@@ -106,20 +107,51 @@ export class Access {
     return true;
   }
 
-  /** Where the client is: behind a trusted proxy, what the proxy says. */
+  /**
+   * Where the client is: behind a trusted proxy, what the proxy says. An IPv6
+   * client is its network.
+   */
   clientAddress(request: Request, address: string): string {
-    if (!this.#options.trustProxy) return address;
-    // The last one is the proxy's own word; those before it are the client's.
-    return request.headers.get("x-forwarded-for")?.split(",").at(-1)?.trim() ||
-      address;
+    if (this.#options.trustProxy) {
+      // The last one is the proxy's own word; those before it are the client's.
+      const last = request.headers.get("x-forwarded-for")?.split(",").at(-1)
+        ?.trim();
+      if (last !== undefined && isIP(last) !== 0) address = last;
+    }
+    return networkOf(address);
   }
 
   /** Whether the page that sent the request may use this server. */
   allowsOrigin(request: Request): boolean {
-    const { corsOrigins } = this.#options;
-    const origin = request.headers.get("origin");
-    if (corsOrigins === "*" || origin === null) return true;
-    return corsOrigins.includes(origin) || isSameHost(request, origin);
+    const { corsOrigins, accessTokens } = this.#options;
+    if (corsOrigins === "*") return true;
+    // Where a token or cookie is needed, a page that borrows our address has none.
+    return this.#isOwnPage(request) &&
+      (accessTokens.length > 0 || this.#isOwnName(request));
+  }
+
+  /** Whether a page of ours, or one in the list, or no page sent the request. */
+  #isOwnPage({ headers, url }: Request): boolean {
+    const origin = headers.get("origin");
+    // Browsers say it over HTTPS, and to this machine (Fetch Metadata).
+    const site = headers.get("sec-fetch-site");
+    if (site === "same-origin") return true;
+    if (origin === null) return site === null || site === "none";
+    if (this.#options.corsOrigins.includes(origin)) return true;
+    // Behind a proxy that ends TLS the schemes differ, the hosts do not.
+    return site === null && URL.canParse(origin) &&
+      new URL(origin).host === (headers.get("host") ?? new URL(url).host);
+  }
+
+  /**
+   * Whether a stranger cannot have made the name that the server was reached
+   * by: one that leads to another's address makes any page of theirs our own
+   * (DNS rebinding).
+   */
+  #isOwnName({ url }: Request): boolean {
+    const { host, hostname } = new URL(url);
+    return !hostname.includes(".") || isIP(hostname) !== 0 ||
+      [...this.#options.corsOrigins].some((own) => new URL(own).host === host);
   }
 
   /** Adds the headers that let pages read the response (Fetch standard, CORS). */
@@ -202,10 +234,18 @@ function sha256(text: string): Uint8Array {
   return createHash("sha256").update(text).digest();
 }
 
-/** Behind a proxy that ends TLS the schemes differ, the hosts do not. */
-function isSameHost(request: Request, origin: string): boolean {
-  return URL.canParse(origin) &&
-    new URL(origin).host === request.headers.get("host");
+/** An IPv6 client has a network of 64 bits, and as many addresses as it likes. */
+function networkOf(address: string): string {
+  if (!isIPv6(address)) return address;
+  const canonical = new URL(`http://[${address.split("%")[0]}]`).hostname
+    .slice(1, -1);
+  // An IPv4 address.
+  if (canonical.startsWith("::ffff:")) return canonical;
+  const [head, tail] = canonical.split("::").map((groups) =>
+    groups === "" ? [] : groups.split(":")
+  ) as [string[], string[]?];
+  const zeros = Array(8 - head.length - (tail?.length ?? 0)).fill("0");
+  return [...head, ...zeros].slice(0, 4).join(":");
 }
 
 /** How many clients a budget remembers; the one unseen for longest goes. */
