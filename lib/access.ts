@@ -76,9 +76,12 @@ export class Access {
     const bearer = /^Bearer +(\S+) *$/i.exec(
       request.headers.get("authorization") ?? "",
     );
-    const owner = bearer === null
-      ? this.#ownerOfSession(sessionOf(request.headers))
-      : this.#ownerOfToken(bearer[1]!);
+    let owner: string | undefined;
+    if (bearer !== null) owner = this.#ownerOfToken(bearer[1]!);
+    // Browsers send the cookie for pages of sibling hosts and other ports too.
+    else if (this.#isOwnPage(request)) {
+      owner = this.#ownerOfSession(sessionOf(request.headers));
+    }
     return owner === undefined ? undefined : { owner, client: owner };
   }
 
