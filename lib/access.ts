@@ -185,7 +185,7 @@ export class Access {
   /**
    * Opens a stream, if there is room.
    *
-   * @returns What closes it again, or why it cannot be opened.
+   * @returns What closes it again, once; or why it cannot be opened.
    */
   openStream(client: string): (() => void) | Refusal {
     const { streams, streamsPerClient } = this.#options.limits;
@@ -196,7 +196,10 @@ export class Access {
     }
     this.#open++;
     this.#streams.set(client, own + 1);
+    let isOpen = true;
     return () => {
+      if (!isOpen) return;
+      isOpen = false;
       this.#open--;
       const rest = this.#streams.get(client)! - 1;
       if (rest === 0) this.#streams.delete(client);

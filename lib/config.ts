@@ -91,7 +91,8 @@ export interface Limits {
    */
   streams: number;
   /**
-   * How many streams one client may have open.
+   * How many streams one client may have open, bodies still on their way
+   * included.
    *
    * @default {20}
    */

@@ -207,38 +207,43 @@ class Routes {
   }
 
   async #start(id: string | undefined, visit: Visit): Promise<Response> {
-    const { request, url, principal: { owner, client } } = visit;
-    const members = request.method === "POST"
-      ? await this.#readMembers(request, ["prompt", "schema"])
-      : { prompt: url.searchParams.get("prompt") ?? undefined };
-    const prompt = this.#readPrompt(members.prompt);
-    const schema = readSchema(members.schema);
-    refuse(this.#access.countGeneration(client));
-    // While this one waited, another of the same id may have come.
-    const rival = id === undefined ? undefined : this.#generations.get(id);
-    if (rival?.owner === owner) return this.#resume(rival, undefined, visit);
-    if (rival !== undefined) {
-      throw new HttpError(410, "expired", "这个回答已经不在了");
+    const { principal: { owner, client }, asJson } = visit;
+    // Opened first: a body that is on its way takes up as much, and a stream
+    // that cannot be opened starts nothing.
+    const close = this.#openStream(client);
+    try {
+      const { prompt, schema } = await this.#readQuestion(visit);
+      // While this one waited, another of the same id may have come.
+      const rival = id === undefined ? undefined : this.#generations.get(id);
+      if (rival?.owner === owner) {
+        close();
+        return this.#resume(rival, undefined, visit);
+      }
+      if (rival !== undefined) {
+        throw new HttpError(410, "expired", "这个回答已经不在了");
+      }
+      if (this.#generations.draining) {
+        throw new HttpError(503, "draining", "服务器正在重启", retryAfter(5));
+      }
+      if (this.#generations.running >= this.#config.limits.streams) {
+        throw new HttpError(503, "overloaded", "服务器繁忙", retryAfter(5));
+      }
+      refuse(this.#access.countGeneration(client));
+      const generation = this.#generations.start({
+        id,
+        owner,
+        prompt,
+        schema: schema ?? this.#config.schema,
+        validated: schema !== undefined || this.#config.schemaGiven,
+      });
+      this.#options.onPrompt?.(generation.id, prompt);
+      if (!asJson) return streamResponse(generation.follow(undefined, close));
+      close();
+      return snapshotResponse(generation, 202);
+    } catch (error) {
+      close();
+      throw error;
     }
-    if (this.#generations.draining) {
-      throw new HttpError(503, "draining", "服务器正在重启", retryAfter(5));
-    }
-    if (this.#generations.running >= this.#config.limits.streams) {
-      throw new HttpError(503, "overloaded", "服务器繁忙", retryAfter(5));
-    }
-    // The stream is opened first: one that cannot be starts nothing.
-    const close = visit.asJson ? undefined : this.#openStream(client);
-    const generation = this.#generations.start({
-      id,
-      owner,
-      prompt,
-      schema: schema ?? this.#config.schema,
-      validated: schema !== undefined || this.#config.schemaGiven,
-    });
-    this.#options.onPrompt?.(generation.id, prompt);
-    return close === undefined
-      ? snapshotResponse(generation, 202)
-      : streamResponse(generation.follow(undefined, close));
   }
 
   #resume(
@@ -276,6 +281,18 @@ class Routes {
     if (isEmbedded || isPrefetch || !this.#access.allowsOrigin(request)) {
       throw new HttpError(403, "forbidden", "不允许从这里访问");
     }
+  }
+
+  async #readQuestion(
+    { request, url }: Visit,
+  ): Promise<{ prompt: string; schema: JsonSchema | undefined }> {
+    const { prompt, schema } = request.method === "POST"
+      ? await this.#readMembers(request, ["prompt", "schema"])
+      : {
+        prompt: url.searchParams.get("prompt") ?? undefined,
+        schema: undefined,
+      };
+    return { prompt: this.#readPrompt(prompt), schema: readSchema(schema) };
   }
 
   #readPrompt(prompt: unknown): string {
