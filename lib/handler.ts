@@ -119,7 +119,8 @@ class Routes {
     info: ConnectionInfo,
   ): Response | Promise<Response> {
     if (request.method === "OPTIONS") return preflight();
-    const url = new URL(request.url);
+    const url = URL.parse(request.url);
+    if (url === null) throw new HttpError(400, "bad_request", "Host 不合法");
     switch (url.pathname) {
       case "/helloworld":
         return this.#helloworld(request, url, info);
