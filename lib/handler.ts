@@ -129,7 +129,7 @@ class Routes {
       case "/session":
         return this.#session(request, url, info);
       default:
-        return servePage(request);
+        return servePage(request, url);
     }
   }
 
@@ -390,7 +390,16 @@ interface Visit {
   asJson: boolean;
 }
 
-async function servePage(request: Request): Promise<Response> {
+/** A name in `static/`, which has no folders. All else need not be looked for. */
+const PAGE_PATH = /^\/(?:\w[\w.-]{0,99})?$/;
+
+async function servePage(
+  request: Request,
+  { pathname }: URL,
+): Promise<Response> {
+  if (!PAGE_PATH.test(pathname)) {
+    throw new HttpError(404, "not_found", "没有这个地址");
+  }
   const isRead = request.method === "GET" || request.method === "HEAD";
   const response = await serveDir(
     isRead ? request : new Request(request.url),
