@@ -164,7 +164,9 @@ class Routes {
       status: 204,
       headers: { "cache-control": "no-store" },
     });
+    // Behind a proxy that ends TLS, the page knows best how it was reached.
     const isSecure = url.protocol === "https:" ||
+      request.headers.get("origin")?.startsWith("https:") ||
       (this.#config.trustProxy &&
         request.headers.get("x-forwarded-proto") === "https");
     if (!this.#access.signIn(token, response.headers, isSecure)) {
