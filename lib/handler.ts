@@ -437,6 +437,8 @@ function preflight(): Response {
  * stream, or it names JSON and not the event stream.
  */
 function prefersJson(request: Request): boolean {
+  // The work grows faster than the header; what clients send is shorter.
+  if ((request.headers.get("accept") ?? "").length > 1000) return false;
   const preferred = accepts(request, "text/event-stream", "application/json");
   return preferred === "application/json";
 }
