@@ -145,7 +145,10 @@ export interface Config {
   schemaGiven: boolean;
   /** Who may; empty: anyone. */
   accessTokens: string[];
-  /** Whose pages may; `"*"`: all. */
+  /**
+   * Whose pages may, and this server's own; `"*"`: all. Without tokens, a public
+   * name of this server's own has to be among them.
+   */
   corsOrigins: "*" | string[];
   /** Whether `X-Forwarded-For` tells the client's address. */
   trustProxy: boolean;
@@ -341,7 +344,10 @@ function parseTokens(text: string): string[] | undefined {
 function parseOrigins(text: string): "*" | string[] | undefined {
   if (text === "*") return text;
   const origins = text.split(",").map((origin) => origin.trim());
-  return origins.every((origin) => new URL(origin).origin === origin)
+  // A host may be called "*", but whoever writes it means something else.
+  return origins.every((origin) =>
+      new URL(origin).origin === origin && !origin.includes("*")
+    )
     ? origins
     : undefined;
 }
