@@ -299,9 +299,13 @@ export function readConfig(environment: Environment = Deno.env): Config {
   return config;
 }
 
-/** What must not be in a log. */
+/** What must not be in a log, also not inside JSON; the longest first. */
 export function secretsOf({ model, accessTokens }: Config): string[] {
-  return [model.apiKey, ...accessTokens].filter((text) => text !== undefined);
+  const { password } = new URL(model.baseURL);
+  return [model.apiKey ?? "", password, ...accessTokens]
+    .filter((text) => text !== "")
+    .flatMap((text) => [text, JSON.stringify(text).slice(1, -1)])
+    .sort((a, b) => b.length - a.length);
 }
 
 function parseFlag(text: string): boolean | undefined {
