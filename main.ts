@@ -17,8 +17,10 @@ function main(): void {
 
   function log(text: string): void {
     for (const secret of secrets) text = text.replaceAll(secret, "[redacted]");
-    // One line is one entry, whatever a provider puts into its messages.
-    console.log(`${new Date().toISOString()} ${text.replaceAll(/\s+/g, " ")}`);
+    // One line is one entry, and none can steer a terminal, whatever a provider
+    // puts into its messages.
+    const line = text.replaceAll(/[\s\p{C}]+/gu, " ");
+    console.log(`${new Date().toISOString()} ${line}`);
   }
 
   const generations = new Generations({
