@@ -36,6 +36,8 @@ const ANYONE = "";
 /** The rules of one server, and what its clients have used up. */
 export class Access {
   readonly #options: AccessOptions;
+  /** The origins that are named, so none if all may. */
+  readonly #listed: string[];
   /** SHA-256 of each token to whose it is. */
   readonly #tokens: { digest: Uint8Array; owner: string; session: string }[];
   readonly #generations: Budget;
@@ -46,6 +48,7 @@ export class Access {
   /** Makes the rules from the configuration. */
   constructor(options: AccessOptions) {
     this.#options = options;
+    this.#listed = options.corsOrigins === "*" ? [] : options.corsOrigins;
     this.#tokens = options.accessTokens.map((token) => ({
       digest: sha256(token),
       owner: createHmac("sha256", token).update("owner").digest("base64url"),
@@ -140,7 +143,7 @@ export class Access {
     const site = headers.get("sec-fetch-site");
     if (site === "same-origin") return true;
     if (origin === null) return site === null || site === "none";
-    if (this.#options.corsOrigins.includes(origin)) return true;
+    if (this.#listed.includes(origin)) return true;
     // Behind a proxy that ends TLS the schemes differ, the hosts do not.
     return site === null && URL.canParse(origin) &&
       new URL(origin).host === (headers.get("host") ?? new URL(url).host);
@@ -154,7 +157,7 @@ export class Access {
   #isOwnName({ url }: Request): boolean {
     const { host, hostname } = new URL(url);
     return !hostname.includes(".") || isIP(hostname) !== 0 ||
-      [...this.#options.corsOrigins].some((own) => new URL(own).host === host);
+      this.#listed.some((listed) => new URL(listed).host === host);
   }
 
   /** Adds the headers that let pages read the response (Fetch standard, CORS). */
@@ -167,7 +170,7 @@ export class Access {
     }
     headers.append("vary", "Origin");
     const origin = request.headers.get("origin");
-    if (origin === null || !corsOrigins.includes(origin)) return;
+    if (origin === null || !this.#listed.includes(origin)) return;
     headers.set("access-control-allow-origin", origin);
     headers.set("access-control-allow-credentials", "true");
   }
