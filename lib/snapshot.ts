@@ -29,8 +29,6 @@ export function takeSnapshot(
 ): unknown {
   const json = strictJson(transcript, options);
   if (json === "") return undefined;
-  // partial-json reads a lone bracket as nothing at all.
-  if (json === "{") return {};
   try {
     return JSON.parse(json);
   } catch {
