@@ -90,19 +90,15 @@ const COLON = 8;
 const COMMA = 9;
 const NOTHING = 10;
 
-const EXPECTED = [
-  "",
-  "",
-  "",
-  "",
-  "a value",
-  "a value or ]",
-  "a name or }",
-  "a name",
-  ":",
-  ", or the end of the object or array",
-  "nothing more",
-];
+const EXPECTED: Record<number, string> = {
+  [VALUE]: "a value",
+  [FIRST_ELEMENT]: "a value or ]",
+  [FIRST_KEY]: "a name or }",
+  [NEXT_KEY]: "a name",
+  [COLON]: ":",
+  [COMMA]: ", or the end of the object or array",
+  [NOTHING]: "nothing more",
+};
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -288,7 +284,7 @@ export class JsonPatchParser {
     }
     if (index > from) {
       const last = index - 1;
-      const held = unit !== QUOTE && isHighSurrogate(text.charCodeAt(last));
+      const held = isHighSurrogate(text.charCodeAt(last));
       this.#text += this.#high + text.slice(from, held ? last : index);
       this.#high = held ? text.charAt(last) : "";
       if (this.#state === KEY) this.#checkKey(operations);

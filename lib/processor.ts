@@ -217,7 +217,7 @@ export class IncrementalProcessor {
     for (const key of Object.keys(value)) {
       const at = joinPointer(path, key);
       const before = member(old, key);
-      if (before !== undefined && this.#grow(at, before, value[key])) continue;
+      if (this.#grow(at, before, value[key])) continue;
       if (before !== undefined) this.#delta.reset(at);
       this.#delta.set(at, value[key]);
     }
@@ -281,7 +281,6 @@ class DeltaBuilder {
   set(path: string, value: unknown): void {
     if (path === "") {
       this.#data = copy(value);
-      this.#parent = undefined;
       this.#rootIsString = typeof value === "string";
     } else {
       setMember(this.#locate(path), this.#key, copy(value));
