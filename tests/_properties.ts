@@ -210,11 +210,14 @@ export const properties: Record<string, fc.IRawProperty<unknown>> = {
   "folding lists into one delta equals applying them one after the other": fc
     .property(texts(), sizes, sizes, (text, sizes, groups) => {
       const lists = parse(cut(text, sizes));
-      for (const keepValues of [true, false]) {
-        const single = process(lists, keepValues);
-        const folded = process(fold(lists, groups), keepValues);
-        same(merge(folded), merge(single));
-        same(completed(folded), completed(single));
+      // The last lists hide what is complete behind the whole document.
+      for (const part of [lists, lists.slice(0, lists.length >> 1)]) {
+        for (const keepValues of [true, false]) {
+          const single = process(part, keepValues);
+          const folded = process(fold(part, groups), keepValues);
+          same(merge(folded), merge(single));
+          same(completed(folded), completed(single));
+        }
       }
     }),
 

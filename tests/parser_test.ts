@@ -521,6 +521,8 @@ Deno.test("parser bounds the length of pointers", () => {
       ['{"123456\\ud83d\\ude00":1}', 1],
       ['{"1234567\ud83d":1}', 1],
       ['{"12345678901234567890', 1],
+      ['{"\\n\\n\\n\\n\\n\\n\\n\\n', 1],
+      ['{"a":{"123456', 6],
     ] as const
   ) {
     const whole = account([text], options);

@@ -328,6 +328,11 @@ Deno.test("processor takes back a completion that a reset outdates", () => {
       { data: { b: "", a: [""] }, reset: ["/a"], complete: ["/b", "/a/0"] },
       { data: { a: { 1: "" } }, complete: [""] },
     ]);
+    assertEquals(process(parse(['{"a":""', ',"a":""', "}"]), keepValues), [
+      { data: { a: "" }, complete: ["/a"] },
+      { data: { a: "" }, reset: ["/a"], complete: ["/a"] },
+      { data: {}, complete: [""] },
+    ]);
   }
 });
 
@@ -534,6 +539,18 @@ Deno.test("processor rejects operations that do not fit the document", () => {
   assertEquals(document, { a: "x", n: null, l: [1, 2], "/": 1 });
 });
 
+Deno.test("processor without the document may begin anywhere", () => {
+  for (
+    const [list, delta] of [
+      [[{ op: "complete", path: "/a" }], { data: {}, complete: ["/a"] }],
+      [[{ op: "append", path: "", value: "x" }], { data: "x" }],
+      [[{ op: "add", path: "/a/0", value: 1 }], { data: { a: { 0: 1 } } }],
+    ] as [Operation[], Delta][]
+  ) {
+    assertEquals(process([list], false), [delta]);
+  }
+});
+
 Deno.test("processor without the document rejects what it cannot pass on", () => {
   const processor = new IncrementalProcessor({ keepValues: false });
   assertThrows(
@@ -683,6 +700,20 @@ Deno.test("processPatches cancels the stream it reads", async () => {
     "no object or array holds /x",
   );
   assertEquals(reasons, ["enough", error]);
+});
+
+Deno.test("processPatches may be cancelled while it waits", async () => {
+  let reason: unknown;
+  const stream = new ReadableStream<Operation[]>({
+    cancel(why) {
+      reason = why;
+    },
+  });
+  const reader = processPatches(stream).getReader();
+  const read = reader.read();
+  await reader.cancel("enough");
+  assertEquals((await read).done, true);
+  assertEquals(reason, "enough");
 });
 
 Deno.test("processPatches passes on an error of the stream it reads", async () => {
