@@ -76,13 +76,15 @@ export class Generation {
   #high = "";
 
   readonly #startedAt: number;
+  #asked = false;
+  #moment: Timer | undefined;
   #firstTokenAt: number | undefined;
   #lastTokenAt: number;
   #silence: Timer | undefined;
   #readers = 0;
   #linger: Timer | undefined;
 
-  /** Makes one that does not run yet. */
+  /** Makes one that asks the model when it has a reader. */
   constructor(
     { id, owner, prompt, schema, validated }: GenerationOptions,
     context: GenerationContext,
@@ -96,6 +98,7 @@ export class Generation {
     this.#envelope = new Envelope({ root: this.#root });
     this.#parser = new JsonPatchParser({ maxDepth: context.limits.depth });
     this.#startedAt = this.#lastTokenAt = context.clock.now();
+    this.#lingerOn();
   }
 
   /** How many connections follow. */
@@ -105,13 +108,14 @@ export class Generation {
 
   /**
    * Asks the model and writes down what it says, until it ends or is stopped.
-   *
-   * @returns Resolves when the model is no longer heard; never rejects.
+   * Never rejects.
    */
-  async run(): Promise<void> {
+  async #run(): Promise<void> {
+    if (this.#asked || this.transcript.outcome !== undefined) return;
+    this.#asked = true;
     const { signal } = this.#controller;
+    this.#lastTokenAt = this.#context.clock.now();
     this.#awaitToken();
-    this.#lingerOn();
     try {
       for await (const parts of this.#context.ask(this.#question, signal)) {
         for (const part of parts) this.#take(part);
@@ -137,6 +141,7 @@ export class Generation {
     const { clock } = this.#context;
     clock.clearTimeout(this.#silence);
     clock.clearTimeout(this.#linger);
+    clock.clearTimeout(this.#moment);
     this.#showHigh();
     this.transcript.finish(outcome);
     this.#controller.abort();
@@ -177,6 +182,14 @@ export class Generation {
     };
     this.#readers++;
     clock.clearTimeout(this.#linger);
+    // That a client has left before it is answered shows a moment later: on its
+    // behalf nothing is asked.
+    if (!this.#asked) {
+      clock.clearTimeout(this.#moment);
+      this.#moment = clock.setTimeout(() => {
+        if (this.#readers > 0) this.#run();
+      }, 0);
+    }
     return follow({
       id: this.id,
       root: this.#root,
@@ -201,6 +214,7 @@ export class Generation {
    */
   snapshot(): { data?: unknown } {
     this.#lingerOn();
+    this.#run();
     const data = this.#value();
     return data === undefined ? {} : { data };
   }

@@ -36,7 +36,7 @@ export class Generations {
     return this.#kept.size;
   }
 
-  /** Starts one. */
+  /** Starts one, which asks the model when it has a reader. */
   start(options: GenerationOptions): Generation {
     const generation = new Generation(options, {
       ...this.#context,
@@ -46,7 +46,6 @@ export class Generations {
       },
     });
     this.#byId.set(generation.id, generation);
-    generation.run();
     return generation;
   }
 

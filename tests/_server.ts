@@ -188,6 +188,16 @@ const unlimited = {
   resumesPerMinute: 1_000_000,
 };
 
+/** Lets what is due happen. */
+export function turn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
+}
+
+/** Resolves as soon as it is so. */
+export async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await turn();
+}
+
 /** The server of one test. */
 export interface TestServer extends AsyncDisposable {
   /** With no slash at its end. */
@@ -198,7 +208,10 @@ export interface TestServer extends AsyncDisposable {
   reports: GenerationReport[];
   /** What nobody expected. */
   errors: unknown[];
-  /** The handler, for tests that need no socket. */
+  /**
+   * The handler, for tests that need no socket. When it resolves the model has
+   * been asked, if it is to be.
+   */
   handle(request: Request): Promise<Response>;
 }
 
@@ -240,7 +253,11 @@ export function startServer(
     access,
     reports,
     errors,
-    handle: (request) => handler(request, { remoteAddr }),
+    async handle(request) {
+      const response = await handler(request, { remoteAddr });
+      await turn();
+      return response;
+    },
     async [Symbol.asyncDispose]() {
       generations.stopAll();
       await generations.drain();
