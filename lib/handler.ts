@@ -200,7 +200,7 @@ class Routes {
       return new Response(null, { status: 204 });
     }
     if (known !== undefined) {
-      await request.body?.cancel();
+      await request.body?.cancel().catch(() => {});
       return this.#resume(known, position?.offset, visit);
     }
     if (found !== undefined || position !== undefined) {
