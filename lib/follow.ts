@@ -32,6 +32,12 @@ export interface FollowOptions extends EnvelopeOptions {
 const PAUSE = 2;
 
 /**
+ * How much text goes into one pull, in UTF-16 units: what a connection that
+ * reads nothing takes up does not grow with what it is behind.
+ */
+const MAX_RUN = 65536;
+
+/**
  * Clients that have lost their connection come back after one to three times
  * this, in milliseconds: not all at once.
  */
@@ -105,6 +111,17 @@ class Follower implements UnderlyingDefaultSource<Uint8Array> {
   async pull(
     controller: ReadableStreamDefaultController<Uint8Array>,
   ): Promise<void> {
+    try {
+      await this.#pull(controller);
+    } catch (error) {
+      this.cancel();
+      throw error;
+    }
+  }
+
+  async #pull(
+    controller: ReadableStreamDefaultController<Uint8Array>,
+  ): Promise<void> {
     if (!this.#begun) {
       this.#begun = true;
       const { start } = this.#options;
@@ -137,7 +154,7 @@ class Follower implements UnderlyingDefaultSource<Uint8Array> {
         controller.close();
         return;
       }
-      const frames = await this.#frames(this.#reader.next()!);
+      const frames = await this.#frames(this.#reader.next(MAX_RUN)!);
       if (frames !== "" && this.#open) {
         this.#lastEvent = this.#clock.now();
         this.#send(controller, frames);
@@ -146,7 +163,7 @@ class Follower implements UnderlyingDefaultSource<Uint8Array> {
     }
   }
 
-  /** Also called when the body has been closed. */
+  /** Also called when the body has been closed, or has failed. */
   cancel(): void {
     if (!this.#open) return;
     this.#open = false;

@@ -107,7 +107,8 @@ export class TranscriptReader {
   /**
    * Takes the text that is there, as far as it is of one kind.
    *
-   * @param limit How much at most, in UTF-16 units.
+   * @param limit How much at most, in UTF-16 units. From two on, it does not cut
+   * a surrogate pair in half.
    * @returns `undefined` if there is none.
    */
   next(limit = Infinity): Run | undefined {
@@ -130,7 +131,15 @@ export class TranscriptReader {
       this.#read += piece.length;
       text += piece;
     }
+    if (text.length === limit && limit > 1 && endsInHighSurrogate(text)) {
+      text = text.slice(0, -1);
+      this.#read--;
+    }
     this.#offset += text.length;
     return type === undefined || text === "" ? undefined : { type, text };
   }
+}
+
+function endsInHighSurrogate(text: string): boolean {
+  return (text.charCodeAt(text.length - 1) & 0xfc00) === 0xd800;
 }
