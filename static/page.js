@@ -52,6 +52,8 @@ let broken = false;
 let thinking = false;
 /** Repeats the state's text in the language that is chosen. */
 let describe = () => {};
+/** The same for an error's notice. */
+let describeNotice = () => {};
 let countdown = /** @type {ReturnType<typeof setInterval> | undefined} */ (
   undefined
 );
@@ -271,8 +273,6 @@ function showError(error, ended) {
     view.markCut(path);
   }
   byId("notice").hidden = false;
-  byId("notice-text").textContent = advice().advice;
-  byId("notice-title").textContent = advice().title;
   const words = byId("notice-words");
   words.hidden = code !== "refused";
   words.textContent = error.message;
@@ -291,7 +291,12 @@ function showError(error, ended) {
     "too_many_streams",
   ].includes(code);
   action.hidden = !(later || error.retryable || code === "expired");
-  action.textContent = later ? say.resume : say.again;
+  describeNotice = () => {
+    byId("notice-title").textContent = advice().title;
+    byId("notice-text").textContent = advice().advice;
+    action.textContent = later ? say.resume : say.again;
+  };
+  describeNotice();
   action.onclick = later ? carryOn : ask;
   byId("token-form").onsubmit = (event) => {
     event.preventDefault();
@@ -399,6 +404,7 @@ function speak() {
   meter.speak(say);
   showModel(question?.model ?? "");
   describe();
+  describeNotice();
 }
 
 // ---- Small things
