@@ -283,7 +283,7 @@ class DeltaBuilder {
       this.#data = copy(value);
       this.#rootIsString = typeof value === "string";
     } else {
-      setMember(this.#locate(path), this.#key, copy(value));
+      this.#put(this.#find(path), copy(value));
     }
   }
 
@@ -291,13 +291,9 @@ class DeltaBuilder {
     if (path === "") {
       this.#data = this.#data === undefined ? text : this.#data + text;
     } else {
-      const parent = this.#locate(path);
-      const before = member(parent, this.#key);
-      setMember(
-        parent,
-        this.#key,
-        before === undefined ? text : before as string + text,
-      );
+      const parent = this.#find(path);
+      const before = parent && member(parent, this.#key);
+      this.#put(parent, before === undefined ? text : before as string + text);
     }
   }
 
@@ -317,7 +313,7 @@ class DeltaBuilder {
     this.#reset ??= new Map();
     this.#reset.set(path, this.#complete?.length ?? 0);
     if (path === "") this.#data = this.#parent = undefined;
-    else if (this.#data !== undefined) delete this.#locate(path)[this.#key];
+    else delete this.#find(path)?.[this.#key];
   }
 
   /** Gives the delta, and begins the next one. */
@@ -351,8 +347,8 @@ class DeltaBuilder {
     return delta;
   }
 
-  /** Finds or makes the parent of `path` in the delta; leaves its key. */
-  #locate(path: string): Node {
+  /** Finds the parent of `path` in the delta, if it is there; notes its key. */
+  #find(path: string): Node | undefined {
     if (path !== this.#path) {
       const slash = path.lastIndexOf("/");
       const parentPath = path.slice(0, slash);
@@ -364,18 +360,38 @@ class DeltaBuilder {
       this.#key = unescapeKey(path.slice(slash + 1));
       this.#path = path;
     }
-    return this.#parent ??= this.#makeParent();
+    if (this.#parent === undefined && this.#data !== undefined) {
+      const [node, depth] = this.#descend();
+      if (depth === this.#parentKeys.length) this.#parent = node;
+    }
+    return this.#parent;
   }
 
-  #makeParent(): Node {
-    let node: unknown = this.#data ??= {};
-    for (const key of this.#parentKeys) {
-      if (!isNode(node)) break;
-      let child = member(node, key);
-      if (child === undefined) setMember(node, key, child = {});
+  /** Sets the value that was looked for last, and makes what is around it. */
+  #put(parent: Node | undefined, value: unknown): void {
+    if (parent !== undefined) return setMember(parent, this.#key, value);
+    const [around, depth] = this.#data === undefined
+      ? [undefined, -1]
+      : this.#descend();
+    const keys = this.#parentKeys;
+    let node = this.#parent = objectOf(this.#key, value);
+    for (let at = keys.length - 1; at > depth; at--) {
+      node = objectOf(keys[at]!, node);
+    }
+    if (around === undefined) this.#data = node;
+    else setMember(around, keys[depth]!, node);
+  }
+
+  /** The innermost value that is there around the one looked for last. */
+  #descend(): [node: Node, depth: number] {
+    let node = this.#data;
+    let depth = 0;
+    for (; isNode(node) && depth < this.#parentKeys.length; depth++) {
+      const child = member(node, this.#parentKeys[depth]!);
+      if (child === undefined) break;
       node = child;
     }
-    if (isNode(node)) return node;
+    if (isNode(node)) return [node, depth];
     throw new TypeError(
       `Cannot apply an operation: no object or array holds ${this.#path}`,
     );
@@ -479,6 +495,21 @@ function isIndex(key: string, length: number): boolean {
 /** An own member: `__proto__` and the like are keys as any other. */
 function member(node: Node, key: string): unknown {
   return Object.hasOwn(node, key) ? node[key] : undefined;
+}
+
+/**
+ * An object of one member. One made with a large index would be given room for
+ * all smaller ones, which costs ten times as much as parsing it.
+ */
+function objectOf(key: string, value: unknown): Node {
+  const object: Node = isLargeIndex(key) ? JSON.parse(`{"${key}":0}`) : {};
+  setMember(object, key, value);
+  return object;
+}
+
+function isLargeIndex(key: string): boolean {
+  return key.length > 2 && key.charCodeAt(0) <= 0x39 &&
+    /^[1-9][0-9]{2,8}$/.test(key);
 }
 
 function setMember(node: Node, key: string, value: unknown): void {
