@@ -75,11 +75,16 @@ export class Transcript {
    * old ones.
    */
   #pack(): void {
-    const reader = this.read();
     const head: Segment = { type: "text", text: "", next: undefined };
     let tail = head;
-    for (let run = reader.next(); run !== undefined; run = reader.next()) {
-      tail = tail.next = { ...run, next: undefined };
+    let pieces: string[] = [];
+    for (let from = this.#head.next; from !== undefined; from = from.next) {
+      pieces.push(from.text);
+      if (from.next?.type === from.type) continue;
+      // A sum of strings would keep each of them.
+      const text = pieces.join("");
+      tail = tail.next = { type: from.type, text, next: undefined };
+      pieces = [];
     }
     this.#head = head;
     this.#tail = tail;
