@@ -508,8 +508,9 @@ function objectOf(key: string, value: unknown): Node {
 }
 
 function isLargeIndex(key: string): boolean {
-  return key.length > 2 && key.charCodeAt(0) <= 0x39 &&
-    /^[1-9][0-9]{2,8}$/.test(key);
+  if (key.charCodeAt(0) > 0x39) return false;
+  const index = Number(key);
+  return index > 99 && String(index) === key;
 }
 
 function setMember(node: Node, key: string, value: unknown): void {
