@@ -501,6 +501,9 @@ function isStrictBelow(
   return true;
 }
 
+/** The message where {@linkcode validate} gave up. */
+export const TOO_COSTLY = "Too costly to validate";
+
 /** The budget of one validation is spent. */
 class TooCostly extends Error {}
 
@@ -576,7 +579,7 @@ class Validator {
   }
 
   validate(value: unknown): ValidationResult {
-    const budget = 1_000_000 + 10 * JSON.stringify(value).length;
+    const budget = 1_000_000 + 20 * JSON.stringify(value).length;
     try {
       const { valid, errors } = interpret(
         this.#meter.measure(value, budget),
@@ -589,7 +592,7 @@ class Validator {
       // What else the library throws: more errors than the stack can hold, or a
       // name in the document that is not Unicode, which it cannot escape.
       const message = error instanceof TooCostly
-        ? "Too costly to validate"
+        ? TOO_COSTLY
         : "Cannot be validated";
       return { valid: false, errors: [{ pointer: "", message }] };
     }
@@ -605,7 +608,7 @@ class Validator {
     if (known !== undefined) return known;
     const copy: JsonSchema = {};
     this.#copies.set(schema, copy);
-    let cost = 1;
+    let cost = 10;
     for (const [keyword, value] of Object.entries(schema)) {
       const shape = KEYWORDS.get(keyword);
       if (
