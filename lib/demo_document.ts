@@ -14,6 +14,7 @@ import {
   type JsonSchema,
   resolveReference,
   rootOf,
+  TOO_COSTLY,
   validate,
 } from "./schema.ts";
 
@@ -34,13 +35,22 @@ export interface DocumentOptions {
 /** Past this many levels or values only what must be there is written. */
 const DEPTH = 8;
 const VALUES = 300;
-/** Past this many nothing is, not even that. */
+/** Past this many levels not even that. */
 const HARD_DEPTH = 40;
-const HARD_VALUES = 5_000;
+/** How deep schemas may apply in one another to the same value. */
+const NESTING = 300;
+/** How long an array may have to be, how many members an object. */
+const LENGTH = 10_000;
+/** How long a string. */
+const TEXT_LENGTH = 100_000;
+/** What a document may cost: values, characters and members of schemas. */
+const BUDGET = 400_000;
 const ATTEMPTS = 24;
 
 /**
  * Writes a document.
+ *
+ * The work is bounded, also for schemas that ask for endless documents.
  *
  * @param schema What it is to satisfy.
  * @returns One that does, or the last attempt: there are schemas that nothing
@@ -50,10 +60,13 @@ export function writeDocument(
   schema: JsonSchema,
   options: DocumentOptions,
 ): unknown {
+  const budget = { left: BUDGET };
   let document: unknown;
-  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    document = new Writer(schema, options, attempt).write();
-    if (validate(schema, document).valid) break;
+  for (let attempt = 0; attempt < ATTEMPTS && budget.left > 0; attempt++) {
+    document = new Writer(schema, options, attempt, budget).write();
+    const result = validate(schema, document);
+    // What cannot be told now could not be told of the next one either.
+    if (result.valid || result.errors[0]?.message === TOO_COSTLY) break;
   }
   return document;
 }
@@ -76,13 +89,21 @@ class Writer {
   readonly #options: DocumentOptions;
   /** The first attempt takes what comes first, later ones what chance gives. */
   readonly #attempt: number;
+  readonly #budget: { left: number };
   #count = 0;
+  #nesting = 0;
   /** Which words come first, so that other prompts give others. */
   readonly #offset: number;
   /** What was offered last: an answer is one of these. */
   #offered: string[] = [];
 
-  constructor(schema: JsonSchema, options: DocumentOptions, attempt: number) {
+  constructor(
+    schema: JsonSchema,
+    options: DocumentOptions,
+    attempt: number,
+    budget: { left: number },
+  ) {
+    this.#budget = budget;
     this.#schema = schema;
     this.#options = options;
     this.#attempt = attempt;
@@ -98,19 +119,21 @@ class Writer {
   /** One schema that says what those that apply in place say together. */
   #flatten(schema: unknown, place: Place): JsonSchema | false {
     if (typeof schema === "boolean") return schema && {};
+    if (this.#budget.left < 0 || this.#nesting > NESTING) return {};
+    this.#nesting++;
     const { $ref, allOf, anyOf, oneOf, if: condition, then, else: otherwise } =
       schema as JsonSchema;
-    let result: JsonSchema | false = { ...schema as JsonSchema };
+    let result = this.#merge({}, schema as JsonSchema);
     for (const keyword of ["$ref", "allOf", "anyOf", "oneOf", "if"]) {
-      delete result[keyword];
+      if (result !== false) delete result[keyword];
     }
     if ($ref !== undefined) {
       const { target, pointer } = resolveReference($ref, this.#schema);
       place.references.push(pointer);
-      result = merge(result, this.#flatten(target, place));
+      result = this.#merge(result, this.#flatten(target, place));
     }
     for (const part of (allOf ?? []) as unknown[]) {
-      result = merge(result, this.#flatten(part, place));
+      result = this.#merge(result, this.#flatten(part, place));
     }
     if (condition !== undefined) {
       const yes = { allOf: [condition, then ?? true] };
@@ -121,7 +144,20 @@ class Writer {
         result = this.#choose(result, branches, place);
       }
     }
+    this.#nesting--;
     return result;
+  }
+
+  #merge(a: JsonSchema | false, b: JsonSchema | false): JsonSchema | false {
+    const result = merge(a, b);
+    if (result !== false) {
+      for (const value of Object.values(result)) this.#spend(sizeOf(value));
+    }
+    return result;
+  }
+
+  #spend(cost: number): void {
+    this.#budget.left -= cost;
   }
 
   #choose(
@@ -136,7 +172,7 @@ class Writer {
     }
     for (const branch of order) {
       const references = [...place.references];
-      const result = merge(schema, this.#flatten(branch, place));
+      const result = this.#merge(schema, this.#flatten(branch, place));
       if (result !== false) return result;
       place.references = references;
     }
@@ -152,9 +188,9 @@ class Writer {
 
   #value(schema: JsonSchema | false, place: Place): unknown {
     this.#count++;
-    if (
-      schema === false || place.depth > HARD_DEPTH || this.#count > HARD_VALUES
-    ) return null;
+    this.#spend(1);
+    const isSpent = this.#budget.left < 0 || place.depth > HARD_DEPTH;
+    if (schema === false || isSpent) return null;
     if (schema.const !== undefined) return schema.const;
     if (Array.isArray(schema.enum)) {
       const fitting = schema.enum.filter((value) => fits(schema, value));
@@ -204,16 +240,6 @@ class Writer {
       ),
     );
     for (const name of required) names.add(name);
-    for (const name of names) {
-      const also = own(schema.dependentRequired, name) ??
-        own(schema.dependencies, name);
-      if (!Array.isArray(also)) continue;
-      for (const other of also) {
-        names.add(other);
-        required.add(other);
-      }
-    }
-
     const least = numberOf(schema.minProperties, 0);
     const most = numberOf(schema.maxProperties, Infinity);
     const optional = [...names].filter((name) => !required.has(name));
@@ -223,7 +249,7 @@ class Writer {
     // A map: its names are free.
     const isMap = isObject(schema.additionalProperties) &&
       schema.properties === undefined && !this.#isTight(place);
-    const wanted = Math.min(most, Math.max(least, isMap ? 2 : 0));
+    const wanted = Math.min(most, Math.max(least, isMap ? 2 : 0), LENGTH);
     for (let index = 0; names.size < wanted && index < 2 * wanted; index++) {
       const name = this.#value(
         merge(
@@ -252,19 +278,22 @@ class Writer {
     return Object.fromEntries(entries);
   }
 
-  /** Adds what `dependentSchemas` say of the properties that there will be. */
+  /** Adds what comes with the properties that there will be. */
   #withDependents(schema: JsonSchema, place: Place): JsonSchema {
     let result: JsonSchema | false = schema;
-    for (const keyword of ["dependentSchemas", "dependencies"]) {
-      for (const [name, part] of Object.entries(schema[keyword] ?? {})) {
-        if (Array.isArray(part)) continue;
-        const names = [schema.required ?? []].flat();
-        if (
-          own(schema.properties, name) === undefined && !names.includes(name)
-        ) {
-          continue;
-        }
-        result = merge(result, this.#flatten(part, place));
+    const names = new Set(Object.keys(schema.properties ?? {}));
+    for (const name of (schema.required ?? []) as string[]) names.add(name);
+    for (const name of names) {
+      for (const keyword of ["Required", "Schemas"]) {
+        const part = own(schema[`dependent${keyword}`], name) ??
+          own(schema.dependencies, name);
+        if (part === undefined) continue;
+        const others: string[] = Array.isArray(part) ? part : [];
+        for (const other of others) names.add(other);
+        const also = Array.isArray(part)
+          ? { required: part }
+          : this.#flatten(part, place);
+        result = this.#merge(result, also);
       }
     }
     return result || schema;
@@ -285,7 +314,7 @@ class Writer {
     const length = Math.min(
       Math.max(least, usual),
       numberOf(schema.maxItems, rest === false ? places.length : Infinity),
-      HARD_VALUES,
+      LENGTH,
     );
     const result: unknown[] = [];
     const seen = new Set<string>();
@@ -323,37 +352,40 @@ class Writer {
     const above = numberOf(schema.exclusiveMinimum, -Infinity);
     const most = numberOf(schema.maximum, Infinity);
     const below = numberOf(schema.exclusiveMaximum, Infinity);
-    // Counted in steps, with some room for what doubles cannot hold.
-    const low = Math.max(
-      Math.ceil(least / step - 1e-9),
-      Math.floor(above / step + 1e-9) + 1,
-    );
-    const high = Math.min(
-      Math.floor(most / step + 1e-9),
-      Math.ceil(below / step - 1e-9) - 1,
-    );
+    // Counted in steps; 0.3 is not quite three steps of 0.1.
+    const low = Math.ceil(Math.max(least, above) / step - 1e-9);
+    const high = Math.floor(Math.min(most, below) / step + 1e-9);
     const wanted = from + this.#options.random() * (to - from);
-    const count = Math.round(wanted / step) + place.index;
-    const result = Math.max(low, Math.min(high, count)) * step;
-    if (low <= high && Number.isFinite(result)) {
-      return Number(result.toPrecision(15));
-    }
-    // No step is between the bounds.
-    const [bottom, top] = [Math.max(least, above), Math.min(most, below)];
-    const middle = bottom / 2 + top / 2;
-    return [middle, bottom, top].find(Number.isFinite) ?? 0;
+    let count = Math.round(wanted / step) + place.index;
+    // Too high goes on from the lowest: neighbours differ if they can.
+    if (count > high && low > -Infinity) count = low + place.index;
+    count = Math.max(low, Math.min(high, count));
+    const middle = Math.max(least, above) / 2 + Math.min(most, below) / 2;
+    const fitting = [count, count + 1, count - 1]
+      .map((count) => Number((count * step).toPrecision(15)))
+      .concat(middle, least, most)
+      .find((value) =>
+        Number.isFinite(value) && value >= least && value > above &&
+        value <= most && value < below
+      );
+    return fitting ?? 0;
   }
 
   #string(schema: JsonSchema, place: Place): string {
-    const least = Math.min(numberOf(schema.minLength, 0), 100_000);
+    const least = Math.min(numberOf(schema.minLength, 0), TEXT_LENGTH);
     const most = numberOf(schema.maxLength, Infinity);
     const format = own(FORMATS, String(schema.format)) as Kind | undefined;
     if (format !== undefined) return this.#word(format, place);
     let text = this.#text(schema, place);
-    while (lengthOf(text) < least) text += this.#word("middle");
-    return lengthOf(text) > most
-      ? Array.from(text).slice(0, most).join("")
-      : text;
+    let length = lengthOf(text);
+    while (length < least) {
+      const more = this.#word("middle");
+      text += more;
+      length += lengthOf(more);
+    }
+    this.#spend(length);
+    if (length <= most) return text;
+    return Array.from(text).slice(0, most).join("");
   }
 
   #text(schema: JsonSchema, place: Place): string {
@@ -519,6 +551,12 @@ function fits(schema: JsonSchema, value: unknown): boolean {
   if (Array.isArray(value)) return types.includes("array");
   return types.includes(typeof value) ||
     Number.isInteger(value) && types.includes("integer");
+}
+
+function sizeOf(value: unknown): number {
+  return typeof value === "object" && value !== null
+    ? Object.keys(value).length
+    : 1;
 }
 
 /** An object's own member, whatever its name. */
