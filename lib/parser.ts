@@ -363,7 +363,7 @@ export class JsonPatchParser {
       this.#exceedPointer(this.#start - this.#position, operations);
     }
     this.#duplicate = keys!.has(key);
-    if (!this.#duplicate) keys!.add(key);
+    keys!.add(key);
     this.#state = COLON;
   }
 
@@ -464,8 +464,7 @@ export class JsonPatchParser {
 
   #beginValue(character: string, index: number, operations: Operation[]): void {
     const parent = this.#open.at(-1);
-    if (parent === undefined) this.#path = "";
-    else if (parent.keys === undefined) {
+    if (parent !== undefined && parent.keys === undefined) {
       this.#path = joinPointer(parent.path, parent.length++);
       if (this.#path.length > this.#maxPointerLength) {
         this.#exceedPointer(index, operations);
@@ -531,7 +530,6 @@ export class JsonPatchParser {
   }
 
   #exceed(bound: string, index: number, operations: Operation[]): never {
-    this.#showText(operations);
     this.#failure = bound;
     const position = this.#position + index;
     const message = `Cannot parse JSON: ${bound} at position ${position}`;

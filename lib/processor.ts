@@ -341,9 +341,7 @@ class DeltaBuilder {
         ) ?? [],
       );
     }
-    if (complete !== undefined && complete.length > 0) {
-      delta.complete = complete;
-    }
+    if (complete?.length) delta.complete = complete;
     return delta;
   }
 
