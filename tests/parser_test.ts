@@ -402,6 +402,7 @@ Deno.test("parser rejects what is not JSON, where it stops being JSON", () => {
     ["[1,]", 3, 'expected a value, found "]"'],
     ["[1}", 2, 'expected , or the end of the object or array, found "}"'],
     ["[1:", 2, 'expected , or the end of the object or array, found ":"'],
+    ["[1/", 2, 'expected , or the end of the object or array, found "/"'],
     ["[1 2", 3, 'expected , or the end of the object or array, found "2"'],
     ['["a""', 4, 'expected , or the end of the object or array, found "\\""'],
     ["{1", 1, 'expected a name or }, found "1"'],
@@ -522,6 +523,7 @@ Deno.test("parser bounds the length of pointers", () => {
       ['{"1234567\ud83d":1}', 1],
       ['{"12345678901234567890', 1],
       ['{"\\n\\n\\n\\n\\n\\n\\n\\n', 1],
+      ['{"12345678', 1],
       ['{"a":{"123456', 6],
     ] as const
   ) {
@@ -542,8 +544,8 @@ Deno.test("parser bounds the length of pointers", () => {
 });
 
 Deno.test("parser bounds the text's length, wherever it is cut", () => {
-  const text = '{"a":"xyz","b":1}';
-  assertEquals(account([text], { maxLength: 17 }).fault, undefined);
+  const text = '{"a":"xyz","b":1,"c":true}';
+  assertEquals(account([text], { maxLength: 26 }).fault, undefined);
   for (let maxLength = 0; maxLength < text.length; maxLength++) {
     const whole = account([text], { maxLength });
     const { name, message, position } = whole.fault as JsonBoundsError;

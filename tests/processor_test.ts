@@ -284,6 +284,24 @@ Deno.test("processor lists only the outermost values that are complete", () => {
   }
 });
 
+Deno.test("processor lists complete values apart whose names begin alike", () => {
+  const lists = parse(['{"aa":"","a":"","b":[],"a/b":"","c":[["', '"]', "]}"]);
+  for (const keepValues of [true, false]) {
+    assertEquals(process(lists, keepValues).map(({ complete }) => complete), [
+      ["/aa", "/a", "/b", "/a~1b"],
+      ["/c/0"],
+      [""],
+    ]);
+  }
+  assertEquals(
+    change({ a: {} }, { op: "complete", path: "/a" }, {
+      op: "complete",
+      path: "/a",
+    }),
+    { data: {}, complete: ["/a"] },
+  );
+});
+
 Deno.test("processor lists only the outermost values that are reset", () => {
   const document = { a: { b: 1, c: 2 }, ab: 3, d: 4 };
   assertEquals(
@@ -572,6 +590,11 @@ Deno.test("processor without the document rejects what it cannot pass on", () =>
       ]),
     TypeError,
     "Cannot apply an operation: no object or array holds /a/b",
+  );
+  assertThrows(
+    () => processor.processPatch([{ op: "add", path: "/a/b/c/d", value: 1 }]),
+    TypeError,
+    "Cannot apply an operation: no object or array holds /a/b/c/d",
   );
 });
 
