@@ -387,6 +387,11 @@ Deno.test(
         `{"data":{},"reset":["/${name}"]}`,
       ]);
     }
+    const added = change({}, { op: "add", path: "/__proto__", value: [] });
+    assertEquals(
+      Object.getOwnPropertyDescriptor(added?.data, "__proto__"),
+      { value: [], writable: true, enumerable: true, configurable: true },
+    );
     assert(!("polluted" in {}));
     assertThrows(() =>
       change({}, { op: "append", path: "/toString", value: "" })
