@@ -10,13 +10,8 @@ import {
   type Prose,
   WORDS,
 } from "./demo_words.ts";
-import {
-  type JsonSchema,
-  resolveReference,
-  rootOf,
-  TOO_COSTLY,
-  validate,
-} from "./schema.ts";
+import { type JsonSchema, resolveReference, rootOf } from "./schema.ts";
+import { TOO_COSTLY, validate } from "./validation.ts";
 
 /** What a document is about, and how it is to be. */
 export interface DocumentOptions {

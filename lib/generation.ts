@@ -12,10 +12,11 @@ import {
   type Outcome,
 } from "./outcome.ts";
 import { JsonBoundsError, JsonPatchParser, JsonSyntaxError } from "./parser.ts";
-import { rootOf, validate, type ValidationError } from "./schema.ts";
+import { rootOf } from "./schema.ts";
 import { takeSnapshot } from "./snapshot.ts";
 import { makeGenerationId } from "./sse.ts";
 import { Transcript } from "./transcript.ts";
+import { validate, type ValidationError } from "./validation.ts";
 
 /** What a generation is started with. */
 export interface GenerationOptions extends Question {

@@ -1,6 +1,6 @@
 /** How a generation can end, and the texts for it. */
 
-import type { ValidationError } from "./schema.ts";
+import type { ValidationError } from "./validation.ts";
 
 /** The terminal event of a generation, but for its id. */
 export type Outcome = EndOutcome | ErrorOutcome;

@@ -1,28 +1,13 @@
 /**
- * JSON Schemas that strangers bring: which are taken, and whether a document
- * satisfies one.
+ * JSON Schemas that strangers bring: which are taken.
  *
  * @module
  */
 
-import { type OutputUnit, validate as interpret } from "@cfworker/json-schema";
 import { joinPointer, splitPointer } from "./json_patch.ts";
 
 /** A JSON Schema (2020-12, and what is common of older drafts). */
 export type JsonSchema = Record<string, unknown>;
-
-/** Where and why a document does not satisfy its schema. */
-export interface ValidationError {
-  /** JSON Pointer (RFC 6901) of a value that the document holds. */
-  pointer: string;
-  /** What is wrong there, in English; at most 200 UTF-16 units. */
-  message: string;
-}
-
-/** What {@linkcode validate} returns. */
-export type ValidationResult =
-  | { valid: true }
-  | { valid: false; errors: ValidationError[] };
 
 /** The schema where nobody brings one: a title and a summary. */
 export const DEFAULT_SCHEMA: JsonSchema = {
@@ -59,11 +44,8 @@ const MAX_VALUE_DEPTH = 32;
 /** How many subschemas may apply to one and the same value. */
 const MAX_EXPANSION = 200;
 
-const MAX_ERRORS = 10;
-const MAX_MESSAGE = 200;
-
 /** What stands behind a keyword. */
-type Shape =
+export type Shape =
   | "schema"
   | "schemas"
   | "schemaMap"
@@ -83,7 +65,7 @@ type Shape =
   | "refused";
 
 /** Every keyword that is looked at; others are legal and mean nothing. */
-const KEYWORDS = new Map<string, Shape>([
+export const KEYWORDS = new Map<string, Shape>([
   ...keywords(
     "schema",
     "not if then else additionalProperties propertyNames contains",
@@ -129,7 +111,7 @@ function keywords(shape: Shape, ...names: string[]): [string, Shape][] {
 
 /**
  * Checks a schema that may be hostile. What passes can be given to
- * {@linkcode validate}, whose work it cannot make explode.
+ * `validate`, whose work it cannot make explode.
  *
  * Taken are schemas of an object or an array. Not taken are regular
  * expressions, references out of the document, keywords that rebase
@@ -283,14 +265,14 @@ function namesFault(names: string[]): string | undefined {
     : "的名称不是合法的 Unicode";
 }
 
-interface Subschema {
+export interface Subschema {
   /** The way to it: the keyword, and a name or index. */
   path: (string | number)[];
   schema: unknown;
 }
 
 /** The schemas directly in a schema, but for where `$ref` leads. */
-function* subschemas(schema: JsonSchema): Generator<Subschema> {
+export function* subschemas(schema: JsonSchema): Generator<Subschema> {
   for (const [keyword, value] of Object.entries(schema)) {
     switch (KEYWORDS.get(keyword)) {
       case "schema":
@@ -415,315 +397,7 @@ function typesOf(schema: unknown, root: JsonSchema): string[] {
   return [...types];
 }
 
-/** What Structured Outputs know; `format`s and limits are those documented. */
-const STRICT_KEYWORDS = new Set([
-  ...["type", "enum", "const", "anyOf", "$ref", "$defs", "definitions"],
-  ...["properties", "required", "additionalProperties", "items"],
-  ...["minItems", "maxItems", "minimum", "maximum", "exclusiveMinimum"],
-  ...["exclusiveMaximum", "multipleOf", "format", "title", "description"],
-]);
-const STRICT_FORMATS = new Set([
-  ...["date-time", "time", "date", "duration", "email", "hostname"],
-  ...["ipv4", "ipv6", "uuid"],
-]);
-const STRICT_PROPERTIES = 5_000;
-const STRICT_DEPTH = 10;
-const STRICT_NAMES_LENGTH = 120_000;
-const STRICT_ENUM_VALUES = 1_000;
-const STRICT_LONG_ENUM = 250;
-const STRICT_LONG_ENUM_LENGTH = 15_000;
-
-/**
- * Whether OpenAI's Structured Outputs take the schema with `strict: true`, by
- * their documentation ("Supported schemas"). In doubt they do not: the same
- * schema without `strict` is always taken.
- *
- * @param schema One that {@linkcode checkSchema} has passed.
- * @returns Whether a request may say `strict: true`.
- */
-export function isStrict(schema: JsonSchema): boolean {
-  const totals = { properties: 0, namesLength: 0, enumValues: 0 };
-  return schema.type === "object" && schema.anyOf === undefined &&
-    isStrictBelow(schema, 1, totals) &&
-    totals.properties <= STRICT_PROPERTIES &&
-    totals.namesLength <= STRICT_NAMES_LENGTH &&
-    totals.enumValues <= STRICT_ENUM_VALUES;
-}
-
-function isStrictBelow(
-  schema: unknown,
-  depth: number,
-  totals: { properties: number; namesLength: number; enumValues: number },
-): boolean {
-  if (!isObject(schema) || depth > STRICT_DEPTH) return false;
-  const names = Object.keys(schema);
-  if (schema.$ref !== undefined) {
-    return names.length === 1 &&
-      /^#(?:\/(?:\$defs|definitions)\/[^/]+)?$/.test(String(schema.$ref));
-  }
-  if (!names.every((name) => STRICT_KEYWORDS.has(name))) return false;
-  if (schema.type === undefined && schema.anyOf === undefined) return false;
-
-  const types = [schema.type].flat();
-  if (types.includes("object")) {
-    const properties = Object.keys(schema.properties ?? {});
-    const required = new Set(schema.required as string[] | undefined);
-    if (
-      schema.properties === undefined ||
-      schema.additionalProperties !== false ||
-      required.size !== properties.length ||
-      !properties.every((name) => required.has(name))
-    ) return false;
-    totals.properties += properties.length;
-  }
-  if (types.includes("array") && !isObject(schema.items)) return false;
-  if (
-    schema.format !== undefined && !STRICT_FORMATS.has(String(schema.format))
-  ) {
-    return false;
-  }
-  const values = (schema.enum ?? []) as unknown[];
-  const length = values.concat(schema.const ?? []).join("").length;
-  if (values.length > STRICT_LONG_ENUM && length > STRICT_LONG_ENUM_LENGTH) {
-    return false;
-  }
-  totals.enumValues += values.length;
-  totals.namesLength += length;
-
-  for (
-    const { path: [keyword, name], schema: subschema } of subschemas(schema)
-  ) {
-    if (keyword === "additionalProperties") continue;
-    if (typeof name === "string") totals.namesLength += name.length;
-    const inner = keyword === "properties" || keyword === "items";
-    if (!isStrictBelow(subschema, depth + Number(inner), totals)) return false;
-  }
-  return true;
-}
-
-/** The message where {@linkcode validate} gave up. */
-export const TOO_COSTLY = "Too costly to validate";
-
-/** The budget of one validation is spent. */
-class TooCostly extends Error {}
-
-/**
- * Counts the work of one validation, which the library does not bound: each
- * application of a schema, and each look at the document. A unit stands for
- * some 50 ns.
- */
-class Meter {
-  #left = 0;
-  /** The length of the value that was read last, if it is a string. */
-  #textLength = 0;
-  /** One for each depth. */
-  readonly #handlers: ProxyHandler<object>[] = [];
-
-  /** A view of a document, through which `budget` units may be spent. */
-  measure(document: unknown, budget: number): unknown {
-    this.#left = budget;
-    return this.#view(document, 0);
-  }
-
-  /** Counts one application of a schema to the value that was read last. */
-  apply(cost: number): void {
-    this.#spend(cost + this.#textLength / 64);
-  }
-
-  #spend(cost: number): void {
-    this.#left -= cost;
-    if (this.#left < 0) throw new TooCostly();
-  }
-
-  #view(value: unknown, depth: number): unknown {
-    this.#textLength = typeof value === "string" ? value.length : 0;
-    if (typeof value !== "object" || value === null) return value;
-    return new Proxy(value, this.#handlers[depth] ??= this.#handler(depth));
-  }
-
-  #handler(depth: number): ProxyHandler<object> {
-    return {
-      get: (target, key) => {
-        // Each level above copies the errors found here: deeper costs more.
-        this.#spend(1 + depth);
-        return this.#view(Reflect.get(target, key), depth + 1);
-      },
-      getOwnPropertyDescriptor: (target, key) => {
-        this.#spend(1);
-        return Reflect.getOwnPropertyDescriptor(target, key);
-      },
-      ownKeys: (target) => {
-        const keys = Reflect.ownKeys(target);
-        this.#spend(1 + keys.length);
-        return keys;
-      },
-    };
-  }
-}
-
-/** A schema made ready for the library. */
-class Validator {
-  readonly #schema: JsonSchema;
-  readonly #meter = new Meter();
-  /** What the library sees in place of each subschema. */
-  readonly #copies = new Map<JsonSchema, JsonSchema>();
-  readonly #root: JsonSchema | boolean;
-  /** Where each `$ref` leads. */
-  readonly #references: Record<string, JsonSchema | boolean> = Object.create(
-    null,
-  );
-
-  constructor(schema: JsonSchema) {
-    this.#schema = schema;
-    this.#root = this.#copy(schema);
-  }
-
-  validate(value: unknown): ValidationResult {
-    const budget = 1_000_000 + 20 * JSON.stringify(value).length;
-    try {
-      const { valid, errors } = interpret(
-        this.#meter.measure(value, budget),
-        this.#root,
-        "2020-12",
-        this.#references,
-      );
-      return valid ? { valid } : { valid, errors: summarize(errors) };
-    } catch (error) {
-      // What else the library throws: more errors than the stack can hold, or a
-      // name in the document that is not Unicode, which it cannot escape.
-      const message = error instanceof TooCostly
-        ? TOO_COSTLY
-        : "Cannot be validated";
-      return { valid: false, errors: [{ pointer: "", message }] };
-    }
-  }
-
-  /**
-   * Copies what the library shall see: no annotations (it would run `format`'s
-   * regular expressions), nothing unknown, and a getter that counts.
-   */
-  #copy(schema: unknown): JsonSchema | boolean {
-    if (!isObject(schema)) return schema as boolean;
-    const known = this.#copies.get(schema);
-    if (known !== undefined) return known;
-    const copy: JsonSchema = {};
-    this.#copies.set(schema, copy);
-    let cost = 10;
-    for (const [keyword, value] of Object.entries(schema)) {
-      const shape = KEYWORDS.get(keyword);
-      if (
-        shape === undefined || shape === "string" || keyword === "$defs" ||
-        keyword === "definitions"
-      ) continue;
-      copy[keyword] = this.#copyContent(shape, value);
-      // These are compared with the document, and quoted in messages.
-      if (shape === "values" || shape === "any") {
-        cost += JSON.stringify(value).length / 8;
-      }
-    }
-    const meter = this.#meter;
-    // The library reads it whenever it applies a schema, and before all else.
-    Object.defineProperty(copy, "$recursiveAnchor", {
-      get() {
-        meter.apply(cost);
-        return undefined;
-      },
-    });
-    return copy;
-  }
-
-  #copyContent(shape: Shape, value: unknown): unknown {
-    switch (shape) {
-      case "schema":
-        return this.#copy(value);
-      case "schemas":
-      case "items":
-        return Array.isArray(value)
-          ? value.map((item) => this.#copy(item))
-          : this.#copy(value);
-      case "schemaMap":
-      case "dependencies":
-        return Object.fromEntries(
-          Object.entries(value as JsonSchema).map(([name, item]) => [
-            name,
-            Array.isArray(item) ? item : this.#copy(item),
-          ]),
-        );
-      case "reference":
-        this.#references[value as string] ??= this.#copy(
-          resolveReference(value, this.#schema).target,
-        );
-        return value;
-      default:
-        return value;
-    }
-  }
-}
-
-/** Keywords whose error only says that there are errors further on. */
-const FORWARDING = new Set([
-  ...["$ref", "allOf", "if", "dependentSchemas", "dependencies", "properties"],
-  ...["additionalProperties", "unevaluatedProperties", "prefixItems", "items"],
-  ...["additionalItems", "unevaluatedItems"],
-]);
-/** Keywords whose own error says more than those of its subschemas. */
-const SUMMARIZING = new Set(["anyOf", "oneOf", "propertyNames"]);
-
-/** The library's errors, each place and reason once, as clients get them. */
-function summarize(errors: OutputUnit[]): ValidationError[] {
-  const result = new Map<string, ValidationError>();
-  let summary: OutputUnit | undefined;
-  for (const error of errors) {
-    const { keyword, keywordLocation, instanceLocation } = error;
-    if (
-      summary !== undefined &&
-      instanceLocation.startsWith(summary.instanceLocation) &&
-      // Of a schema `false` the library does not tell where it is.
-      (keyword === "false" ||
-        keywordLocation.startsWith(`${summary.keywordLocation}/`))
-    ) continue;
-    if (FORWARDING.has(keyword)) continue;
-    if (SUMMARIZING.has(keyword)) summary = error;
-    const pointer = decodeURIComponent(instanceLocation.slice(1));
-    const message = messageOf(error);
-    result.set(`${pointer} ${message}`, { pointer, message });
-    if (result.size === MAX_ERRORS) break;
-  }
-  return [...result.values()];
-}
-
-function messageOf({ keyword, error }: OutputUnit): string {
-  if (keyword === "false") return "Value is not allowed.";
-  // Those of the bounds begin with the number that the document holds.
-  const message = /^(?:m|exclusiveM)(?:in|ax)imum$|^multipleOf$/.test(keyword)
-    ? error.replace(/^\S+/, "Number")
-    : error;
-  return message.slice(0, MAX_MESSAGE).toWellFormed();
-}
-
-const validators = new WeakMap<JsonSchema, Validator>();
-
-/**
- * Whether a document satisfies a schema. `format` is an annotation.
- *
- * The work is bounded by a budget linear in the document's text; a document
- * that would need more is said to be invalid.
- *
- * @param schema One that {@linkcode checkSchema} has passed; it must not change
- * afterwards.
- * @param value What `JSON.parse` made of the document.
- * @returns That it does, or at most 10 errors.
- */
-export function validate(schema: JsonSchema, value: unknown): ValidationResult {
-  let validator = validators.get(schema);
-  if (validator === undefined) {
-    validator = new Validator(schema);
-    validators.set(schema, validator);
-  }
-  return validator.validate(value);
-}
-
-function isObject(value: unknown): value is JsonSchema {
+export function isObject(value: unknown): value is JsonSchema {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 

@@ -11,12 +11,8 @@ import {
   DEMO_PROMPTS,
   type DemoModelOptions,
 } from "../lib/demo_model.ts";
-import {
-  checkSchema,
-  DEFAULT_SCHEMA,
-  type JsonSchema,
-  validate,
-} from "../lib/schema.ts";
+import { checkSchema, DEFAULT_SCHEMA, type JsonSchema } from "../lib/schema.ts";
+import { validate } from "../lib/validation.ts";
 import { presets } from "../static/presets.js";
 
 const URL = "https://demo.invalid/v1/chat/completions";

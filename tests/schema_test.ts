@@ -4,13 +4,12 @@ import { splitPointer } from "../lib/json_patch.ts";
 import {
   checkSchema,
   DEFAULT_SCHEMA,
-  isStrict,
   type JsonSchema,
   rootOf,
   SchemaError,
-  TOO_COSTLY,
-  validate,
 } from "../lib/schema.ts";
+import { isStrict } from "../lib/structured_outputs.ts";
+import { TOO_COSTLY, validate } from "../lib/validation.ts";
 
 function nest(levels: number, wrap: (inner: unknown) => unknown): unknown {
   let value: unknown = {};
