@@ -28,7 +28,8 @@ export interface JsonPatchParserOptions {
   maxLength?: number;
   /**
    * Gives numbers as `JSON.rawJSON` objects: `JSON.stringify` then writes the
-   * digits that stood in the text (`1.10`, `1e400`).
+   * digits that stood in the text (`1.10`, `1e400`). They are for sending: a
+   * client that merges them has parsed them as JSON before.
    *
    * @default {false}
    */
