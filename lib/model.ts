@@ -3,7 +3,8 @@
 import { createParser } from "eventsource-parser";
 import OpenAI from "openai";
 import type { ErrorCode } from "./outcome.ts";
-import { isStrict, type JsonSchema } from "./schema.ts";
+import type { JsonSchema } from "./schema.ts";
+import { isStrict } from "./structured_outputs.ts";
 
 /** Which provider, and how it is asked. */
 export interface ModelOptions {
@@ -91,6 +92,7 @@ export function createAsk(options: ModelOptions): Ask {
         finished ||= parts.some(({ type }) => type === "finish");
         yield parts;
       }
+      if (!finished) throw new Error("The stream has no finish reason");
     } catch (error) {
       // Where the model has finished, a connection that breaks takes nothing.
       if (finished && !(error instanceof ModelError)) return;
