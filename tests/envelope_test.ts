@@ -11,6 +11,7 @@ import {
 } from "../lib/mod.ts";
 import { takeSnapshot } from "../lib/snapshot.ts";
 import { Transcript } from "../lib/transcript.ts";
+import { isPrefix, wholeCharacters } from "./_prefix.ts";
 import { cut } from "./_stream.ts";
 
 /** What a client has been shown. */
@@ -78,21 +79,6 @@ function viewsOf(pieces: string[], options?: EnvelopeOptions): View[] {
 /** What is shown after nothing, one unit, two units and so on. */
 function viewsByUnit(text: string, options?: EnvelopeOptions): View[] {
   return viewsOf(["", ...text.split("")], options);
-}
-
-/** Whether a value can still grow into another, with nothing taken back. */
-function isPrefix(part: unknown, whole: unknown): boolean {
-  if (part === undefined) return true;
-  if (typeof part === "string") {
-    return typeof whole === "string" && whole.startsWith(part);
-  }
-  if (typeof part !== "object" || part === null) return Object.is(part, whole);
-  if (typeof whole !== "object" || whole === null) return false;
-  return Array.isArray(part) === Array.isArray(whole) &&
-    Object.entries(part).every(([name, value]) =>
-      Object.hasOwn(whole, name) &&
-      isPrefix(value, (whole as Record<string, unknown>)[name])
-    );
 }
 
 const smile = "\u{1f600}";
@@ -246,16 +232,6 @@ Deno.test("a snapshot ends where the text stops being JSON", () => {
     assertEquals(takeSnapshot(transcript, {}), value, text);
   }
 });
-
-/** Without the high surrogates whose other half has not come yet. */
-function wholeCharacters(value: unknown): unknown {
-  if (value === undefined) return undefined;
-  return JSON.parse(
-    JSON.stringify(value),
-    (_name, inner) =>
-      typeof inner === "string" ? inner.replace(/[\ud800-\udbff]$/, "") : inner,
-  );
-}
 
 Deno.test("what is shown of strict JSON is what partial-json makes of it", () => {
   for (const [text, mended] of payloads) {
