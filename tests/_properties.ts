@@ -133,7 +133,10 @@ export const properties: Record<string, fc.IRawProperty<unknown>> = {
       let path: string | undefined;
       let end = "";
       for (const operation of parse(cut(text, sizes)).flat()) {
-        if (operation.op !== "append") continue;
+        if (operation.op !== "append") {
+          path = undefined;
+          continue;
+        }
         holds(operation.value !== "", "an empty append");
         if (operation.path === path) {
           const seam = end + operation.value.charAt(0);
