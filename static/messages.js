@@ -47,7 +47,7 @@ const zh = {
     "后两行为计算值：同一个回答、同样多的事件，若用 JSON Patch 每次发送整个字段，或每次发送整个对象，要传多少字节。",
   computed: "计算值",
   times: (/** @type {string} */ factor) => `${factor} 倍`,
-  demo: "演示模型：文字由服务器自带的演示模型写出，未接入真实的大模型。",
+  demo: "演示模型：文字出自服务器自带的演示，并非真实的大模型。",
   model: (/** @type {string} */ name) => `模型：${name}`,
   resumed: (/** @type {number} */ offset) =>
     `已从第 ${offset} 个字符续传，一字未丢`,
@@ -229,8 +229,7 @@ const en = {
     "The lower two are computed: the bytes for the same answer in as many events, had each carried its fields' whole values as JSON Patch, or the whole object.",
   computed: "computed",
   times: (factor) => `${factor} ×`,
-  demo:
-    "Demo model: these words come from the server’s built-in demo, not from a real model.",
+  demo: "Demo model: these words are the server’s own, not a real model’s.",
   model: (name) => `Model: ${name}`,
   resumed: (offset) => `Resumed at character ${offset}, nothing lost`,
   cutAt: "cut off here",

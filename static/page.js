@@ -206,7 +206,12 @@ function follow(asked, { lastEventId, state } = {}) {
   stream = current;
   save();
   running(true);
-  current.finished.finally(() => {
+  current.finished.catch((error) => {
+    // A fault of this page. Even then it does not just stand still.
+    reportError(error);
+    show("error", () => say.failed);
+    current.close();
+  }).finally(() => {
     if (stream === current) over(current);
   });
 }

@@ -270,14 +270,7 @@ export class AnswerView {
     } else if (Array.isArray(data)) {
       field.type = "array";
       field.layout = arrayLayout(slot);
-      field.body = element(
-        field.layout === "table"
-          ? "tbody"
-          : /steps?$/i.test(slot.key)
-          ? "ol"
-          : "ul",
-        field.layout,
-      );
+      field.body = element(...listElement(field.layout, slot.key));
       if (field.layout === "table") {
         slot.hole.append(table(schema?.items?.properties ?? {}, field.body));
       } else {
@@ -538,6 +531,20 @@ function arrayLayout({ key, schema }) {
     type !== "object" && type !== "array"
   );
   return flat && columns.length >= 2 && columns.length <= 3 ? "table" : "list";
+}
+
+/**
+ * The element of an array, and its class.
+ *
+ * @param {string} layout
+ * @param {string} key
+ * @returns {[string, string]}
+ */
+function listElement(layout, key) {
+  if (layout === "table") return ["tbody", layout];
+  if (/^steps$/i.test(key)) return ["ol", layout];
+  if (/^(options|choices)$/i.test(key)) return ["ol", `${layout} lettered`];
+  return ["ul", layout];
 }
 
 /**
