@@ -258,50 +258,51 @@ browserTest("shows the thinking apart from the answer", async (stage) => {
   await phase("complete");
 });
 
-for (
-  const [code, phase, act] of [
-    ["upstream_auth", "error", fails],
-    ["upstream_rejected", "error", fails],
-    ["upstream_rate_limited", "error", fails],
-    ["upstream_unavailable", "error", fails],
-    ["upstream_timeout", "error", fails],
-    ["internal", "error", (call) => call.fail(new Error("a fault"))],
-    ["no_json", "error", (call) => {
-      call.say("Sorry");
-      call.end();
-    }],
-    ["malformed_json", "error", (call) => {
-      call.say('{"title":"科技" oops');
-      call.end();
-    }],
-    ["truncated", "truncated", (call) => {
-      call.say('{"title":"科');
-      call.end("length");
-    }],
-    ["refused", "refused", (call) => {
-      call.send({ type: "refusal", text: "恕难从命" });
-      call.end();
-    }],
-    ["content_filtered", "error", (call) => {
-      call.say('{"title":"科');
-      call.end("content_filter");
-    }],
-    ["output_too_large", "error", (call) => {
-      call.say('{"title":"' + "长".repeat(600));
-    }],
-  ] satisfies [
-    ErrorCode,
-    string,
-    (call: ModelCall, code: ErrorCode) => void,
-  ][]
-) {
-  browserTest(`says what to do after ${code}`, async (stage) => {
-    const { page, text } = stage;
+/** How a model brings each error about. */
+const failures = [
+  ["upstream_auth", "error", fails],
+  ["upstream_rejected", "error", fails],
+  ["upstream_rate_limited", "error", fails],
+  ["upstream_unavailable", "error", fails],
+  ["upstream_timeout", "error", fails],
+  ["internal", "error", (call) => call.fail(new Error("a fault"))],
+  ["no_json", "error", (call) => {
+    call.say("Sorry");
+    call.end();
+  }],
+  ["malformed_json", "error", (call) => {
+    call.say('{"title":"科技" oops');
+    call.end();
+  }],
+  ["truncated", "truncated", (call) => {
+    call.say('{"title":"科');
+    call.end("length");
+  }],
+  ["refused", "refused", (call) => {
+    call.send({ type: "refusal", text: "恕难从命" });
+    call.end();
+  }],
+  ["content_filtered", "error", (call) => {
+    call.say('{"title":"科');
+    call.end("content_filter");
+  }],
+  ["output_too_large", "error", (call) => {
+    call.say('{"title":"' + "长".repeat(600));
+  }],
+] satisfies [
+  ErrorCode,
+  string,
+  (call: ModelCall, code: ErrorCode) => void,
+][];
+
+browserTest("says what to do after each error", async (stage) => {
+  const { page, text } = stage;
+  for (const [code, phase, act] of failures) {
     const call = await ask(stage);
     act(call, code);
     await stage.phase(phase);
+    await stage.shows("#notice-title", zh.errors[code]!.title);
     const { title, advice } = zh.errors[code]!;
-    assertEquals(await text("#notice-title"), title);
     assertEquals(await text("#notice-text"), advice);
     assertEquals(await text("#state-text"), title);
     assertEquals(await text("#live"), `${title} ${advice}`);
@@ -309,24 +310,25 @@ for (
     if (code === "truncated") {
       assertEquals(await text(".headline.cut .value"), `科${zh.cutAt}`);
     }
-    if (code === "refused") {
-      assertEquals(await text("#notice-words:not([hidden])"), "恕难从命");
-    }
+    const words = await page.$("#notice-words:not([hidden])");
+    assertEquals(words !== null, code === "refused");
+    if (words) assertEquals(await text("#notice-words"), "恕难从命");
     // Its words are the reader's language, whatever the server's.
     await page.click("#language");
-    assertEquals(
-      await text("#notice-title"),
-      messages.en.errors[code]!.title,
-    );
+    assertEquals(await text("#notice-title"), messages.en.errors[code]!.title);
+    await page.click("#language");
     const action = await page.$("#notice-action:not([hidden])");
     const retryable = !/auth|rejected|refused|filtered|large/.test(code);
-    assertEquals(action !== null, retryable);
-    if (!action) return;
+    assertEquals([code, action !== null], [code, retryable]);
+    if (!action) continue;
     const next = stage.model.nextCall();
     await action.click();
-    (await next).end();
-  }, { config: { limits: { outputCharacters: 500 } } });
-}
+    const again = await next;
+    again.say(articleText);
+    again.end();
+    await stage.phase("complete");
+  }
+}, { config: { limits: { outputCharacters: 500 } } });
 
 function fails(call: ModelCall, code: ErrorCode): void {
   call.say('{"title":"科');
