@@ -194,7 +194,7 @@ export class IncrementalProcessor {
    * @returns `false` if only deleting the old value, or one around it, can.
    */
   #grow(path: string, old: unknown, value: unknown): boolean {
-    if (old === value) return true;
+    if (Object.is(old, value)) return true;
     if (typeof old === "string" && typeof value === "string") {
       if (!value.startsWith(old)) return false;
       this.#delta.append(path, value.slice(old.length));
