@@ -47,9 +47,8 @@ function merge(state, data, pointer) {
     return state + data;
   }
   if (!isContainer(state) || !isContainer(data)) throw misfit(pointer);
-  if (Array.isArray(data)) {
-    if (!Array.isArray(state) || data.length > 0) throw misfit(pointer);
-    return state;
+  if (Array.isArray(data) && (data.length > 0 || !Array.isArray(state))) {
+    throw misfit(pointer);
   }
   for (const key of Object.keys(data)) {
     const at = `${pointer}/${key.replaceAll("~", "~0").replaceAll("/", "~1")}`;
