@@ -186,7 +186,12 @@ const names = fc.oneof(
   { weight: 2, arbitrary: fc.constantFrom("/", "~", "~1", "a/b~c", "-", " ") },
   {
     weight: 2,
-    arbitrary: fc.constantFrom("constructor", "toString", "length", "then"),
+    arbitrary: fc.constantFrom(
+      "constructor",
+      "toString",
+      "length",
+      "undefined",
+    ),
   },
   {
     weight: 1,

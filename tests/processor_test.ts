@@ -124,6 +124,7 @@ Deno.test("processor resets a value that another takes the place of", () => {
     ["", null],
     [1, 2],
     [1, "1"],
+    [0, -0],
     [true, false],
     [null, {}],
     [{}, []],
@@ -134,6 +135,8 @@ Deno.test("processor resets a value that another takes the place of", () => {
     [[1, 2], [1, 3, 4]],
     [["ab"], ["b"]],
     [[[1]], [[2]]],
+    [[], { length: 1 }],
+    [{ length: 0 }, [1]],
   ];
   for (const [old, value] of cases) {
     for (const op of ["replace", "add"] as const) {
@@ -169,7 +172,25 @@ Deno.test("processor resets a value that another takes the place of", () => {
   }
 });
 
+Deno.test("processor resets no more of a replaced object than it must", () => {
+  assertEquals(
+    change({ a: { b: "x", c: [1], d: "y" } }, {
+      op: "replace",
+      path: "/a",
+      value: { b: "z", c: [], d: "y" },
+    }),
+    { data: { a: { b: "z", c: [] } }, reset: ["/a/b", "/a/c"] },
+  );
+});
+
 Deno.test("processor forgets what it found before it had to reset", () => {
+  assertEquals(
+    change("x", { op: "append", path: "", value: "y" }, {
+      op: "remove",
+      path: "",
+    }),
+    { reset: [""] },
+  );
   assertEquals(
     change(
       { a: { l: ["x", { y: 1 }, "z"] } },
@@ -357,7 +378,14 @@ Deno.test("processor takes back a completion that a reset outdates", () => {
 Deno.test(
   "processor treats hostile names as any other",
   withProto(() => {
-    const names = ["__proto__", "constructor", "toString", "length", "0"];
+    const names = [
+      "__proto__",
+      "constructor",
+      "toString",
+      "length",
+      "undefined",
+      "0",
+    ];
     for (const name of names) {
       const text =
         `{"${name}":{"${name}":"x"},"l":[{"${name}":1}],"${name}":{"${name}":"y"}}`;
@@ -404,30 +432,31 @@ Deno.test(
 );
 
 Deno.test("processor neither changes nor keeps the values it is given", () => {
-  const value = { a: ["x"], b: { c: 1 } };
-  const list: Operation[] = [
-    { op: "add", path: "", value },
-    { op: "append", path: "/a/0", value: "y" },
-    { op: "add", path: "/a/1", value: value.b },
-    { op: "remove", path: "/b/c" },
-    { op: "add", path: "/b/d", value: value.b },
-    { op: "add", path: "/a/2", value: value.a },
-    { op: "append", path: "/a/2/0", value: "z" },
-  ];
-  const before = structuredClone(list);
   for (const keepValues of [true, false]) {
+    const value = { a: ["x"], b: { c: 1 } };
+    const { a, b } = value;
+    const list: Operation[] = [
+      { op: "add", path: "", value },
+      { op: "append", path: "/a/0", value: "y" },
+      { op: "add", path: "/a/1", value: b },
+      { op: "remove", path: "/b/c" },
+      { op: "add", path: "/b/d", value: b },
+      { op: "add", path: "/a/2", value: a },
+      { op: "append", path: "/a/2/0", value: "z" },
+    ];
+    const before = structuredClone(list);
     const processor = new IncrementalProcessor({ keepValues });
     const delta = processor.processPatch(list);
-    const result = {
-      a: ["xy", { c: 1 }, ["xz"]],
-      b: { d: { c: 1 } },
-    };
+    const result = { a: ["xy", { c: 1 }, ["xz"]], b: { d: { c: 1 } } };
     assertEquals(delta?.data, result);
     assertEquals(list, before);
-    value.b.c = 2;
-    (delta?.data as typeof value).b = value.b;
-    value.b.c = 1;
-    // Neither the values nor the delta are the processor's document.
+    // Neither the values nor the delta's objects are the processor's.
+    b.c = 2;
+    a.push("more");
+    assertEquals(delta?.data, result);
+    for (const part of Object.values(delta?.data as Record<string, object>)) {
+      for (const key of Object.keys(part)) delete part[key as keyof object];
+    }
     if (keepValues) {
       assertStrictEquals(
         processor.processPatch([{ op: "replace", path: "", value: result }]),
