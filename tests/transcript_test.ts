@@ -1,7 +1,11 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { failure } from "../lib/outcome.ts";
-import { type Run, Transcript, type TranscriptReader } from "../lib/transcript.ts";
+import {
+  type Run,
+  Transcript,
+  type TranscriptReader,
+} from "../lib/transcript.ts";
 
 const stopped = failure("stopped");
 
