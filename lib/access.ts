@@ -180,9 +180,14 @@ export class Access {
     return this.#generations.spend(client);
   }
 
-  /** Counts one more request that starts nothing. */
-  countResume(client: string): Refusal | undefined {
-    return this.#resumes.spend(client);
+  /**
+   * Counts one more request that starts nothing, and the work it makes.
+   *
+   * @param characters How much text is read again for it, in UTF-16 units.
+   */
+  countResume(client: string, characters = 0): Refusal | undefined {
+    const requests = 1 + Math.floor(characters / RESUMED_CHARACTERS);
+    return this.#resumes.spend(client, requests);
   }
 
   /**
@@ -257,6 +262,9 @@ function networkOf(address: string): string {
   return [...head, ...zeros].slice(0, 4).join(":");
 }
 
+/** A resume of as much text counts as one more: the work is linear in it. */
+const RESUMED_CHARACTERS = 50_000;
+
 /** How many clients a budget remembers; the one unseen for longest goes. */
 const CLIENTS = 10_000;
 
@@ -269,15 +277,16 @@ class Budget {
     this.#perMinute = perMinute;
   }
 
-  spend(client: string): Refusal | undefined {
+  spend(client: string, requests = 1): Refusal | undefined {
+    requests = Math.min(requests, this.#perMinute);
     let limiter = this.#limiters.get(client);
     if (limiter === undefined) {
       const tokensPerInterval = this.#perMinute;
       limiter = new RateLimiter({ tokensPerInterval, interval: "minute" });
       this.#limiters.set(client, limiter);
     }
-    if (limiter.tryRemoveTokens(1)) return undefined;
-    const retryAfter = Math.ceil(limiter.getWaitTime(1) / 1000);
+    if (limiter.tryRemoveTokens(requests)) return undefined;
+    const retryAfter = Math.ceil(limiter.getWaitTime(requests) / 1000);
     return { code: "too_many_streams", retryAfter };
   }
 }

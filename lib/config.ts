@@ -104,7 +104,8 @@ export interface Limits {
    */
   generationsPerMinute: number;
   /**
-   * How often one client may resume, poll or sign in, in a minute.
+   * How often one client may resume, poll or sign in, in a minute. An answer
+   * counts once more for every 50,000 characters.
    *
    * @default {600}
    */

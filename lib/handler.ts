@@ -257,7 +257,9 @@ class Routes {
     if (typeof offset === "number" && offset > generation.transcript.length) {
       throw new HttpError(400, "bad_request", "Last-Event-ID 超出了回答的长度");
     }
-    refuse(this.#access.countResume(client));
+    refuse(
+      this.#access.countResume(client, generation.transcript.length),
+    );
     if (asJson || offset === "end") return snapshotResponse(generation, 200);
     const close = this.#openStream(client);
     return streamResponse(generation.follow(offset, close));

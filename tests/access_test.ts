@@ -943,6 +943,18 @@ Deno.test("what is remembered of clients does not grow with their number", () =>
   assertEquals(access.countGeneration("1"), undefined);
 });
 
+Deno.test("to resume a long answer counts for as much work as it makes", () => {
+  const limits = { resumesPerMinute: 10 };
+  const access = new Access(testConfig({ limits }));
+  assertEquals(access.countResume("x", 49_999), undefined);
+  assertEquals(access.countResume("x", 400_000), undefined);
+  assertEquals(access.countResume("x")?.code, "too_many_streams");
+  // One that counts for more than there is can be resumed all the same.
+  assertEquals(access.countResume("y", 10_000_000), undefined);
+  const refusal = access.countResume("y", 10_000_000)!;
+  assert(refusal.retryAfter <= 60, `${refusal.retryAfter}`);
+});
+
 Deno.test("a stream is given back once, however often it is closed", () => {
   const access = new Access(testConfig({ limits: { streamsPerClient: 2 } }));
   const first = access.openStream("x") as () => void;
