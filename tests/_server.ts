@@ -193,9 +193,12 @@ export function turn(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 0));
 }
 
-/** Resolves as soon as it is so. */
+/** Resolves as soon as it is so; rejects if it never is. */
 export async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await turn();
+  for (let turns = 0; !condition(); turns++) {
+    if (turns === 30_000) throw new Error(`Waited in vain for ${condition}`);
+    await turn();
+  }
 }
 
 /** The server of one test. */
