@@ -389,8 +389,10 @@ Deno.test(
     for (const name of names) {
       const text =
         `{"${name}":{"${name}":"x"},"l":[{"${name}":1}],"${name}":{"${name}":"y"}}`;
-      for (const keepValues of [true, false]) {
-        const deltas = process(parse(text.split("")), keepValues);
+      const units = parse(text.split(""));
+      for (const lists of [units, [units[0]!, units.slice(1).flat()]]) {
+        const deltas = process(lists, lists === units);
+        assertEquals(process(lists, lists !== units), deltas);
         const state = merge(deltas) as Record<string, Record<string, unknown>>;
         assertEquals(Object.keys(state).sort(), [name, "l"].sort());
         assertEquals(
@@ -464,6 +466,20 @@ Deno.test("processor neither changes nor keeps the values it is given", () => {
       );
     }
   }
+});
+
+Deno.test("processor does not keep a value that it inserts", () => {
+  const processor = new IncrementalProcessor();
+  const value = { a: 1 };
+  processor.processPatch([
+    { op: "add", path: "", value: [0] },
+    { op: "add", path: "/0", value },
+  ]);
+  value.a = 2;
+  assertEquals(
+    processor.processPatch([{ op: "remove", path: "/1" }]),
+    { data: [{ a: 1 }], reset: [""] },
+  );
 });
 
 Deno.test("processor keeps raw numbers whole", () => {
@@ -629,6 +645,15 @@ Deno.test("processor without the document rejects what it cannot pass on", () =>
     () => processor.processPatch([{ op: "add", path: "/a/b/c/d", value: 1 }]),
     TypeError,
     "Cannot apply an operation: no object or array holds /a/b/c/d",
+  );
+  assertThrows(
+    () =>
+      processor.processPatch([
+        { op: "add", path: "/n", value: null },
+        { op: "add", path: "/n/b/c", value: 1 },
+      ]),
+    TypeError,
+    "Cannot apply an operation: no object or array holds /n/b/c",
   );
 });
 
