@@ -11,6 +11,9 @@ import { Generations } from "./lib/generations.ts";
 import { createHandler } from "./lib/handler.ts";
 import { createAsk } from "./lib/model.ts";
 
+/** The pause after which the server listens again, in milliseconds. */
+const LISTEN_AGAIN = 1000;
+
 function main(): void {
   const config = readConfigOrExit();
   const secrets = secretsOf(config);
@@ -38,7 +41,30 @@ function main(): void {
       if (config.logPrompts) log(`prompt ${id} ${JSON.stringify(prompt)}`);
     },
   });
-  const server = listenOrExit(config, handler);
+  let server = listenOrExit(config, handler);
+  const { hostname, port } = server.addr;
+
+  /**
+   * Deno stops listening once it cannot take a connection, for instance because
+   * too many are open. Those that are open go on; others can come again soon.
+   */
+  async function keepListening(): Promise<void> {
+    for (;;) {
+      try {
+        return await server.finished;
+      } catch (error) {
+        log(`error ${describeError(error)}`);
+      }
+      await new Promise((resolve) => setTimeout(resolve, LISTEN_AGAIN));
+      try {
+        const onListen = () => log("listening again");
+        server = Deno.serve({ hostname, port, onListen }, handler);
+      } catch {
+        // There is still no room: the next turn says so.
+      }
+    }
+  }
+  keepListening();
 
   let stopping = false;
   async function stop(): Promise<void> {
@@ -69,7 +95,7 @@ function readConfigOrExit(): Config {
 function listenOrExit(
   config: Config,
   handler: ReturnType<typeof createHandler>,
-): Deno.HttpServer {
+): Deno.HttpServer<Deno.NetAddr> {
   const { host: hostname, port } = config;
   try {
     return Deno.serve(
