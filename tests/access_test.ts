@@ -955,6 +955,16 @@ Deno.test("to resume a long answer counts for as much work as it makes", () => {
   assert(refusal.retryAfter <= 60, `${refusal.retryAfter}`);
 });
 
+Deno.test("a stream that would be one too many is refused, whosever it is", () => {
+  const limits = { streams: 2, streamsPerClient: 2 };
+  const access = new Access(testConfig({ limits }));
+  const close = access.openStream("x") as () => void;
+  access.openStream("y");
+  assertEquals(access.openStream("z"), { code: "overloaded", retryAfter: 5 });
+  close();
+  assertEquals(typeof access.openStream("z"), "function");
+});
+
 Deno.test("a stream is given back once, however often it is closed", () => {
   const access = new Access(testConfig({ limits: { streamsPerClient: 2 } }));
   const first = access.openStream("x") as () => void;

@@ -220,10 +220,12 @@ Deno.test("bodies are UTF-8 text of a JSON object, and nothing is unpacked", asy
   );
   const packed = new Uint8Array(await bomb.arrayBuffer());
   assert(packed.length < 65536);
+  const notUtf8 = new TextEncoder().encode('{"prompt":"x"}');
+  notUtf8[11] = 0xff;
   for (
     const [body, headers, status] of [
       [packed, { "content-type": json, "content-encoding": "gzip" }, 400],
-      [new Uint8Array([0x22, 0xff, 0x22]), { "content-type": json }, 400],
+      [notUtf8, { "content-type": json }, 400],
       ["[".repeat(65_000), { "content-type": json }, 400],
       ['{"a":'.repeat(13_000), { "content-type": json }, 400],
       [
@@ -415,6 +417,13 @@ Deno.test("only what is in static/ is served, whatever the path says", async () 
       }
     }
   }
+  // Nor can a path write into the log.
+  const said: unknown[] = [];
+  const { warn, error } = console;
+  console.warn = console.error = (...words) => said.push(words);
+  using _ = {
+    [Symbol.dispose]: () => void Object.assign(console, { warn, error }),
+  };
   using connection = await connect(server, "");
   for (const path of paths) {
     await writeAll(
@@ -423,6 +432,7 @@ Deno.test("only what is in static/ is served, whatever the path says", async () 
     );
     const answer = await readAll(connection, /\r\n\r\n/);
     assertMatch(answer, /^HTTP\/1\.1 404 /, path);
+    assertEquals(said, []);
   }
   assertEquals(server.errors, []);
 });
@@ -577,8 +587,15 @@ function startLeakyProvider(): Deno.HttpServer<Deno.NetAddr> {
   );
 }
 
-/** Starts the program itself; what it prints comes in lines. */
-async function startProgram(settings: Record<string, string>): Promise<
+/**
+ * Starts the program itself; what it prints comes in lines.
+ *
+ * @param files How many files and connections it may have open.
+ */
+async function startProgram(
+  settings: Record<string, string>,
+  files = 1000,
+): Promise<
   & AsyncDisposable
   & {
     url: string;
@@ -590,9 +607,9 @@ async function startProgram(settings: Record<string, string>): Promise<
     args: ["run", "--allow-read", "--allow-run", "without_jsr/flags.ts"],
     stderr: "null",
   }).output();
-  const program = new Deno.Command(Deno.execPath(), {
+  const program = new Deno.Command("sh", {
     args: [
-      "run",
+      ...["-c", `ulimit -n ${files}; exec "$@"`, "sh", Deno.execPath(), "run"],
       ...new TextDecoder().decode(flags.stdout).trim().split(/\s+/)
         .filter((flag) => flag !== ""),
       ...["--no-prompt", "--allow-net", "--allow-read", "--allow-env"],
@@ -833,6 +850,57 @@ Deno.test("a flood from one client does not reach another", async () => {
   );
   for (const { body } of held) await body!.cancel();
   assertEquals(server.errors, []);
+});
+
+Deno.test("more connections than there may be end nothing that goes on", async () => {
+  const asked = Promise.withResolvers<
+    ReadableStreamDefaultController<Uint8Array>
+  >();
+  const provider = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+    () =>
+      new Response(
+        new ReadableStream<Uint8Array>({ start: asked.resolve }),
+        { headers: { "content-type": "text/event-stream" } },
+      ),
+  );
+  {
+    await using program = await startProgram({
+      OPENAI_MODEL: "m",
+      OPENAI_BASE_URL: `http://127.0.0.1:${provider.addr.port}/v1`,
+    }, 200);
+    const response = await fetch(`${program.url}/helloworld`);
+    const answer = await asked.promise;
+
+    // Each says too little to be a request, and waits.
+    const port = Number(new URL(program.url).port);
+    const open: Deno.TcpConn[] = [];
+    const isFull = program.nextLine(/ error .*Too many open files/);
+    try {
+      while (open.length < 300) {
+        const connection = await Deno.connect({ hostname: "127.0.0.1", port });
+        open.push(connection);
+        await connection.write(new TextEncoder().encode("GET / HTTP/1.1\r\n"));
+      }
+    } catch {
+      // It does not listen any more.
+    }
+    await isFull;
+    for (const connection of open) connection.close();
+    await program.nextLine(/ listening again$/);
+
+    const send = (chunk: unknown) =>
+      answer.enqueue(
+        new TextEncoder().encode(`data: ${JSON.stringify(chunk)}\n\n`),
+      );
+    send({ choices: [{ delta: { content: "{}" }, finish_reason: "stop" }] });
+    answer.close();
+    const events = await Array.fromAsync(readEvents(response));
+    assertEquals(events.at(-1)!.data.status, "end");
+    const health = await fetch(`${program.url}/health`);
+    assertEquals((await health.json()).status, "ok");
+  }
+  await provider.shutdown();
 });
 
 Deno.test("a client that reads nothing is cut in the end", async () => {
