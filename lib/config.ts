@@ -198,12 +198,15 @@ export function readConfig(environment: Environment = Deno.env): Config {
       mistakes.push(`${name}: expected ${expected}`);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      mistakes.push(`${name}: expected ${expected} (${reason})`);
+      const line = reason.replaceAll(/\s+/g, " ");
+      mistakes.push(`${name}: expected ${expected} (${line})`);
     }
     return fallback;
   }
   const readText = (name: string, fallback: string) =>
     read(name, fallback, "text", (text) => text);
+  const readKey = (name: string) =>
+    read(name, undefined, "visible ASCII characters", parseKey);
   const readFlag = (name: string) =>
     read(name, false, "true or false", parseFlag);
   const readUrl = (name: string, fallback: string) =>
@@ -232,10 +235,10 @@ export function readConfig(environment: Environment = Deno.env): Config {
   const timeout = limits.firstTokenSeconds * 1000;
   const common = { parameters, timeout };
 
-  const arkKey = readText("ARK_API_KEY", "");
+  const arkKey = readKey("ARK_API_KEY");
   const openaiModel = readText("OPENAI_MODEL", "");
   let model: ModelOptions;
-  if (arkKey !== "") {
+  if (arkKey !== undefined) {
     model = {
       ...common,
       baseURL: readUrl("ARK_BASE_URL", ARK_BASE_URL),
@@ -247,7 +250,7 @@ export function readConfig(environment: Environment = Deno.env): Config {
     model = {
       ...common,
       baseURL: readUrl("OPENAI_BASE_URL", OPENAI_BASE_URL),
-      apiKey: readText("OPENAI_API_KEY", "") || undefined,
+      apiKey: readKey("OPENAI_API_KEY"),
       model: openaiModel,
       responseFormat: responseFormat("json_object"),
     };
@@ -309,6 +312,11 @@ export function secretsOf({ model, accessTokens }: Config): string[] {
     .sort((a, b) => b.length - a.length);
 }
 
+/** A key is sent in a header. */
+function parseKey(text: string): string | undefined {
+  return /^[!-~]+$/.test(text) ? text : undefined;
+}
+
 function parseFlag(text: string): boolean | undefined {
   if (/^(true|1|yes|on)$/i.test(text)) return true;
   return /^(false|0|no|off)$/i.test(text) ? false : undefined;
@@ -364,24 +372,26 @@ function parseLimits(text: string): Limits {
   const limits = { ...DEFAULT_LIMITS };
   const given = parseObject(text);
   if (given === undefined) throw new TypeError("not an object");
+  const mistakes: string[] = [];
   for (const [name, value] of Object.entries(given)) {
+    const isSeconds = name.endsWith("Seconds");
     if (!Object.hasOwn(limits, name)) {
-      throw new TypeError(
+      mistakes.push(
         `${name} is none; there are ${Object.keys(limits).join(", ")}`,
       );
-    }
-    const isSeconds = name.endsWith("Seconds");
-    if (
+    } else if (
       typeof value !== "number" || !(value > 0) ||
       (isSeconds ? value > LONGEST_SECONDS : !Number.isSafeInteger(value))
     ) {
-      throw new TypeError(
+      mistakes.push(
         isSeconds
           ? `${name} is a number of seconds, more than 0 and at most ${LONGEST_SECONDS}`
           : `${name} is a whole number, 1 or more`,
       );
+    } else {
+      limits[name as keyof Limits] = value;
     }
-    limits[name as keyof Limits] = value;
   }
+  if (mistakes.length > 0) throw new TypeError(mistakes.join("; "));
   return limits;
 }
