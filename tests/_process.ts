@@ -1,0 +1,110 @@
+/** main.ts as a process of its own. */
+
+let flags: Promise<string[]> | undefined;
+
+/** What lets it run where JSR cannot be reached: see without_jsr/flags.ts. */
+function readFlags(): Promise<string[]> {
+  return flags ??= (async () => {
+    const { stdout } = await new Deno.Command(Deno.execPath(), {
+      args: [
+        "run",
+        "--allow-read=deno.json,.env",
+        "--allow-run",
+        "without_jsr/flags.ts",
+      ],
+      cwd: new URL("..", import.meta.url),
+      stderr: "null",
+    }).output();
+    return new TextDecoder().decode(stdout).split(/\s+/).filter(Boolean);
+  })();
+}
+
+/** A server that runs. */
+export class ServerProcess implements AsyncDisposable {
+  /** With no slash at its end. */
+  readonly url: string;
+  readonly status: Promise<Deno.CommandStatus>;
+  /** What it has written to standard output. */
+  output = "";
+  readonly #process: Deno.ChildProcess;
+  readonly #chunks: AsyncIterator<string>;
+
+  private constructor(
+    process: Deno.ChildProcess,
+    chunks: AsyncIterator<string>,
+    output: string,
+    port: string,
+  ) {
+    this.#process = process;
+    this.#chunks = chunks;
+    this.output = output;
+    this.status = process.status;
+    this.url = `http://127.0.0.1:${port}`;
+  }
+
+  /** Starts it on a free port, with settings; resolves when it listens. */
+  static async start(settings: Record<string, string>): Promise<ServerProcess> {
+    const names =
+      "PORT,HOST,PROMPT,LIMITS,SCHEMA_FILE,MODEL_PARAMETERS,RESPONSE_FORMAT,ARK_API_KEY,ARK_BASE_URL,ARK_MODEL,OPENAI_API_KEY,OPENAI_BASE_URL,OPENAI_MODEL,ACCESS_TOKENS,CORS_ORIGINS,TRUST_PROXY,LOG_PROMPTS";
+    // A setting that is empty is none, whatever the environment has.
+    const none = Object.fromEntries(names.split(",").map((name) => [name, ""]));
+    const process = new Deno.Command(Deno.execPath(), {
+      args: [
+        "run",
+        ...await readFlags(),
+        "--quiet",
+        "--no-prompt",
+        "--allow-net=127.0.0.1",
+        "--allow-read",
+        `--allow-env=${names}`,
+        "main.ts",
+      ],
+      cwd: new URL("..", import.meta.url),
+      env: { ...none, HOST: "127.0.0.1", PORT: "0", ...settings },
+      stdout: "piped",
+      stderr: "inherit",
+    }).spawn();
+    const text = process.stdout.pipeThrough(
+      new TextDecoderStream() as TransformStream<Uint8Array, string>,
+    );
+    const chunks = text[Symbol.asyncIterator]();
+    let output = "";
+    for (;;) {
+      const port = /listens on http:\/\/127\.0\.0\.1:(\d+)\//.exec(output)?.[1];
+      if (port !== undefined) {
+        return new ServerProcess(process, chunks, output, port);
+      }
+      const { done, value } = await chunks.next();
+      if (done) {
+        await process.status;
+        throw new Error(`Cannot start the server: ${output}`);
+      }
+      output += value;
+    }
+  }
+
+  /** Sends it a signal. */
+  signal(name: Deno.Signal): void {
+    this.#process.kill(name);
+  }
+
+  /** Reads its output until that holds a text, or ends. */
+  async awaitOutput(text: string): Promise<void> {
+    while (!this.output.includes(text)) {
+      const { done, value } = await this.#chunks.next();
+      if (done) return;
+      this.output += value;
+    }
+  }
+
+  /** Kills it, if it still runs. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      this.#process.kill("SIGKILL");
+    } catch {
+      // It has ended by itself.
+    }
+    await this.awaitOutput("\0");
+    await this.status;
+  }
+}
