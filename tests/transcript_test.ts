@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { failure } from "../lib/outcome.ts";
@@ -120,3 +122,27 @@ Deno.test("the first outcome counts, and nothing comes after it", () => {
   assertEquals(readAll(transcript.read()), [{ type: "text", text: "a" }]);
   assertEquals(transcript.length, 1);
 });
+
+Deno.test("a finished transcript takes up little more than its text", () => {
+  const transcript = new Transcript();
+  const before = usedHeap();
+  for (let n = 0; n < 200_000; n++) {
+    transcript.append("text", String.fromCharCode(0x4e00 + n % 20_000, 0x30));
+  }
+  const growing = usedHeap() - before;
+  transcript.finish(stopped);
+  const finished = usedHeap() - before;
+  console.log(
+    `400,000 units: ${growing} bytes while it grows, then ${finished}`,
+  );
+  // Two bytes a unit.
+  assert(finished < 2 * 2 * transcript.length, `${finished} bytes`);
+  assertEquals(transcript.length, 400_000);
+});
+
+/** In bytes, without garbage. */
+function usedHeap(): number {
+  setFlagsFromString("--expose-gc");
+  runInNewContext("gc")();
+  return Deno.memoryUsage().heapUsed;
+}
