@@ -105,6 +105,32 @@ browserTest("carries on through a proxy that cuts", async (stage) => {
   assert(connections > 10);
 });
 
+browserTest("carries on by hand when it gave up", async (stage) => {
+  const { page, phase, shows, text, model, open, server } = stage;
+  let isCut = false;
+  await using proxy = startProxy(server.url, () => isCut ? 0 : Infinity);
+  await open(proxy.url);
+  const call = await ask(stage);
+  call.say('{"title":"科技');
+  await shows(".headline .value", "科技");
+  isCut = true;
+  proxy.cut();
+  await hurry(stage);
+  await phase("error");
+  assertEquals(
+    await text("#notice-title"),
+    zh.errors["connection_lost"]!.title,
+  );
+  isCut = false;
+  assertEquals(await text("#notice-action"), zh.resume);
+  await page.click("#notice-action");
+  call.say(articleText.slice(articleText.indexOf("发展")));
+  call.end();
+  await phase("complete");
+  await assertArticle(stage);
+  assertEquals(model.calls.length, 1);
+});
+
 browserTest(
   "carries on after a reload, and starts nothing by it",
   async (stage) => {
