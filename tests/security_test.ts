@@ -561,7 +561,7 @@ function startLeakyProvider(): Deno.HttpServer<Deno.NetAddr> {
     async (request) => {
       const { messages } = await request.json();
       const message =
-        `${RAW} ${request.headers.get("authorization")} ${ALICE} ` +
+        `${RAW} ${request.headers.get("authorization")} ${ALICE} ${BOB} ` +
         `${request.url}\n2026-01-01T00:00:00.000Z generation forged end\r\n` +
         `\u001b[31m\u009b2J\u202e\u2028\u0000 at handler (/srv/app.ts:1:1)`;
       const error = { error: { message, code: "leak" } };
