@@ -205,7 +205,7 @@ Deno.test("all mistakes are reported together, each on a line", () => {
   const lines = mistakesIn({
     PORT: "no",
     LIMITS: '{\n"depht":1,\n"lingerSeconds":0}',
-    MODEL_PARAMETERS: "{\n  temperature: 0\n}",
+    MODEL_PARAMETERS: '{"temperature":\nwarm}',
     RESPONSE_FORMAT: "yes",
     TRUST_PROXY: "no way",
     ACCESS_TOKENS: "secret",
