@@ -32,11 +32,11 @@ do {
     ? Math.floor(Math.random() * 2 ** 31)
     : Number(values.seed);
   for (const [name, property] of Object.entries(properties)) {
-    const details = fc.check(property, { seed, numRuns: runsPerRound });
+    const details = await fc.check(property, { seed, numRuns: runsPerRound });
     runs += details.numRuns;
     if (details.failed) {
       console.error(
-        `\n${name}\n${await fc.asyncDefaultReportMessage(details)}`,
+        `\n${name}\n${fc.defaultReportMessage(details)}`,
       );
       console.error(`\nTo replay it: deno task fuzz --seed=${seed}`);
       Deno.exit(1);
