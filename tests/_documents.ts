@@ -1,6 +1,6 @@
 // Random JSON documents, and the ways of writing them down.
 //
-// No key ends in a backslash. V8 (in Deno 2.9, not in Node 24) may take such a
+// No key ends in a backslash. V8 (in Deno 2.9) may take such a
 // key for another one: after an object has had the member `\`,
 // JSON.parse('{"x":1,"\\n":2}') can give `\` for the newline. That would make
 // JSON.parse a liar where it is the oracle; parser_test.ts has such keys, and
