@@ -151,7 +151,7 @@ Deno.test("a connection that is behind gets one larger event", async () => {
 Deno.test("a connection that is far behind gets pieces of bounded size", async () => {
   const transcript = new Transcript();
   const text = `{"a":"${"科技😀".repeat(100_000)}"}`;
-  const reasoning = `${"R😀".repeat(50_000)}R`;
+  const reasoning = `R${"😀".repeat(75_000)}`;
   transcript.append("reasoning", reasoning);
   transcript.append("text", text);
   transcript.finish(end);
