@@ -13,6 +13,7 @@ import { takeSnapshot } from "../lib/snapshot.ts";
 import { Transcript } from "../lib/transcript.ts";
 import { isPrefix, wholeCharacters } from "./_prefix.ts";
 import { cut } from "./_stream.ts";
+import { workOf } from "./_work.ts";
 
 /** What a client has been shown. */
 interface View {
@@ -309,6 +310,30 @@ Deno.test("envelope does not read what follows the value", () => {
   const envelope = new Envelope();
   envelope.write('{"a":1} ');
   assertEquals(envelope.write('{"b":2}<think>c</think>[1]'), []);
+});
+
+Deno.test("ten times the text is ten times the envelope's work", () => {
+  const texts: ((length: number) => string)[] = [
+    (length) => "{ <".repeat(length),
+    (length) => `<think>${`</thin${smile}`.repeat(length)}</think>`,
+    (length) => "<think></think>".repeat(length),
+    (length) => `{"a":"${"b".repeat(length)}"}`,
+    (length) => `{"a":"${'\\a\\"\\u00e9\n'.repeat(length)}"}`,
+    (length) => `{"a":[${"1 , ".repeat(length)}]}`,
+    (length) => `{"a":${"[".repeat(length)}`,
+    (length) => "{}" + "}".repeat(length),
+  ];
+  for (const text of texts) {
+    const work = (length: number, size: number) => {
+      const envelope = new Envelope();
+      const pieces = cut(text(length), [size]);
+      return workOf(() => pieces.forEach((piece) => envelope.write(piece)));
+    };
+    for (const size of [1, 7, Infinity]) {
+      const ratio = (work(5_000, size) + 1) / (work(500, size) + 1);
+      assert(ratio < 11, `${text(3)} by ${size}: ${ratio}`);
+    }
+  }
 });
 
 Deno.test("envelope finds an array where the value is one", () => {
