@@ -5,7 +5,6 @@ import {
   readConfig,
   secretsOf,
 } from "./lib/config.ts";
-import { DEMO_MODEL } from "./lib/demo_model.ts";
 import type { GenerationReport } from "./lib/generation.ts";
 import { Generations } from "./lib/generations.ts";
 import { createHandler } from "./lib/handler.ts";
@@ -103,9 +102,12 @@ function listenOrExit(
       handler,
     );
   } catch (error) {
-    if (!(error instanceof Deno.errors.AddrInUse)) throw error;
     console.error(
-      `Cannot start: port ${port} is in use; set PORT to another one`,
+      error instanceof Deno.errors.AddrInUse
+        ? `Cannot start: port ${port} is in use; set PORT to another one`
+        : `Cannot start: cannot listen on HOST ${hostname} and PORT ${port} (${
+          describeError(error)
+        })`,
     );
     Deno.exit(1);
   }
@@ -117,7 +119,8 @@ function announce(
 ): void {
   const name = host === "0.0.0.0" || host === "::" ? "localhost" : host;
   console.log(`fieldstream listens on http://${name}:${port}/`);
-  if (model.model === DEMO_MODEL) {
+  // Only the demo model is not reached by the network.
+  if (model.fetch !== undefined) {
     console.log(
       "The built-in demo model answers. Set ARK_API_KEY for a real one.",
     );

@@ -222,6 +222,16 @@ Deno.test("a port in use is one line", async () => {
   );
 });
 
+Deno.test("an address that is not this machine's is one line", async () => {
+  // TEST-NET-1 (RFC 5737): nobody's.
+  await using program = await start({ ...local, HOST: "192.0.2.1" });
+  assertEquals(await program.code, 1);
+  assertMatch(
+    await program.complaint,
+    /^Cannot start: cannot listen on HOST 192\.0\.2\.1 and PORT \d+ \(.*\)\n$/,
+  );
+});
+
 Deno.test("settings are read from .env, and the environment comes first", async () => {
   const directory = await Deno.makeTempDir();
   try {
