@@ -114,6 +114,7 @@ class Validator {
         this.#root,
         "2020-12",
         this.#references,
+        false,
       );
       return valid ? { valid } : { valid, errors: summarize(errors) };
     } catch (error) {

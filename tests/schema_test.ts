@@ -700,3 +700,25 @@ Deno.test("a document made wrong is not valid, and the pointers exist", () => {
   );
   assert(broken >= 500);
 });
+
+Deno.test("validate tells of each wrong member, up to ten", () => {
+  const schema = checkSchema({
+    type: "object",
+    properties: { a: { type: "string" }, list: { items: { type: "number" } } },
+  });
+  assertEquals(validate(schema, { a: 1, list: [0, "one"] }), {
+    valid: false,
+    errors: [
+      {
+        pointer: "/a",
+        message: 'Instance type "number" is invalid. Expected "string".',
+      },
+      {
+        pointer: "/list/1",
+        message: 'Instance type "string" is invalid. Expected "number".',
+      },
+    ],
+  });
+  const result = validate(schema, { list: Array(50).fill("one") });
+  assertEquals(!result.valid && result.errors.length, 10);
+});
