@@ -1,3 +1,9 @@
+/**
+ * What a proxy lets through of a response's next bytes: where it is less than
+ * all, the connection breaks behind it.
+ */
+export type Filter = (bytes: Uint8Array) => Uint8Array;
+
 /** A TCP proxy that cuts its connections. */
 export interface Proxy extends AsyncDisposable {
   /** With no slash at its end. */
@@ -10,13 +16,9 @@ export interface Proxy extends AsyncDisposable {
  * Starts a proxy on a free port of this machine.
  *
  * @param target What it leads to.
- * @param budget Called for each connection: after how many bytes of responses it
- * breaks. Default: never.
+ * @param filter Makes the filter of each connection.
  */
-export function startProxy(
-  target: string,
-  budget: () => number = () => Infinity,
-): Proxy {
+export function startProxy(target: string, filter: () => Filter): Proxy {
   const { hostname, port } = new URL(target);
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const open = new Set<Deno.TcpConn>();
@@ -29,19 +31,18 @@ export function startProxy(
   async function copy(
     from: Deno.TcpConn,
     to: Deno.TcpConn,
-    bytes: number,
+    pass: Filter,
   ): Promise<void> {
-    const buffer = new Uint8Array(4096);
+    const buffer = new Uint8Array(16384);
     try {
       for (;;) {
         const read = await from.read(buffer);
         if (read === null) break;
-        const piece = buffer.subarray(0, Math.min(read, bytes));
-        for (let at = 0; at < piece.length;) {
-          at += await to.write(piece.subarray(at));
+        const bytes = pass(buffer.subarray(0, read));
+        for (let sent = 0; sent < bytes.length;) {
+          sent += await to.write(bytes.subarray(sent));
         }
-        bytes -= piece.length;
-        if (bytes <= 0) break;
+        if (bytes.length < read) break;
       }
     } catch {
       // One side has gone: so must the other.
@@ -58,8 +59,8 @@ export function startProxy(
         open.add(server);
         for (
           const pipe of [
-            copy(client, server, Infinity),
-            copy(server, client, budget()),
+            copy(client, server, (bytes) => bytes),
+            copy(server, client, filter()),
           ]
         ) {
           pipes.add(pipe);
@@ -86,5 +87,43 @@ export function startProxy(
       cut();
       await Promise.all(pipes);
     },
+  };
+}
+
+/** A filter that breaks a connection after so many bytes. */
+export function cutAfter(bytes: number): Filter {
+  let rest = bytes;
+  return (piece) => {
+    const passed = piece.subarray(0, rest);
+    rest -= passed.length;
+    return passed;
+  };
+}
+
+/**
+ * A filter that breaks a connection at a random byte, but lets at least one
+ * event through, or one is its last: whoever comes back gets to the end. It also
+ * takes the pause out of `retry:`, for tests in a hurry.
+ *
+ * @param onCut Called when it breaks.
+ */
+export function cutAfterEvent(onCut: () => void): Filter {
+  let text = "";
+  let sent = 0;
+  let limit = Infinity;
+  return (bytes) => {
+    for (const byte of bytes) text += String.fromCharCode(byte);
+    const event = /\ndata: .*\n\n/.exec(text);
+    if (event !== null && limit === Infinity) {
+      limit = event.index + event[0].length + Math.floor(Math.random() * 400);
+    }
+    text = text.replace(/retry: \d{4}/, "retry: 0001");
+    const from = sent;
+    sent = Math.min(text.length, limit);
+    if (sent === limit) onCut();
+    return Uint8Array.from(
+      text.slice(from, sent),
+      (unit) => unit.charCodeAt(0),
+    );
   };
 }

@@ -4,7 +4,7 @@ import { ModelError } from "../lib/model.ts";
 import type { ErrorCode } from "../lib/outcome.ts";
 import { messages } from "../static/messages.js";
 import { presets } from "../static/presets.js";
-import { startProxy } from "./_proxy.ts";
+import { cutAfter, startProxy } from "./_proxy.ts";
 import type { ModelCall } from "./_server.ts";
 import { browserTest, type Stage } from "./browser.ts";
 
@@ -87,7 +87,7 @@ browserTest("carries on through a proxy that cuts", async (stage) => {
   await using proxy = startProxy(
     server.url,
     // The files come whole.
-    () => ++connections <= 8 ? 100_000 : connections < 14 ? 400 : 100_000,
+    () => cutAfter(++connections > 8 && connections < 14 ? 400 : 100_000),
   );
   await open(proxy.url);
   await hurry(stage);
@@ -108,7 +108,10 @@ browserTest("carries on through a proxy that cuts", async (stage) => {
 browserTest("carries on by hand when it gave up", async (stage) => {
   const { page, phase, shows, text, model, open, server } = stage;
   let isCut = false;
-  await using proxy = startProxy(server.url, () => isCut ? 0 : Infinity);
+  await using proxy = startProxy(
+    server.url,
+    () => cutAfter(isCut ? 0 : Infinity),
+  );
   await open(proxy.url);
   const call = await ask(stage);
   call.say('{"title":"科技');
