@@ -1,583 +1,253 @@
 /** What the demo model says: a document for any schema, about any topic. */
 
-import {
-  FORMATS,
-  HOSTILE,
-  type Kind,
-  kindOf,
-  type Language,
-  NUMBERS,
-  type Prose,
-  WORDS,
-} from "./demo_words.ts";
-import { type JsonSchema, resolveReference, rootOf } from "./schema.ts";
-import { TOO_COSTLY, validate } from "./validation.ts";
+import * as words from "./demo_words.ts";
+import * as schemas from "./schema.ts";
+
+type JsonSchema = schemas.JsonSchema;
+type Numbers = Record<string, number | undefined>;
 
 /** What a document is about, and how it is to be. */
 export interface DocumentOptions {
-  /** Chinese, or English. */
-  language: Language;
-  /** The topic; a few words. */
+  language: words.Language;
   topic: string;
   /** Gives numbers from 0 to 1. */
   random: () => number;
-  /** How often each text is repeated. */
-  repeat?: number;
+  /** How often each longer text is repeated. */
+  repeat: number;
   /** Whether the texts hold what should harm a careless reader. */
-  hostile?: boolean;
+  hostile: boolean;
 }
 
-/** Past this many levels or values only what must be there is written. */
-const DEPTH = 8;
-const VALUES = 300;
-/** Past this many levels not even that. */
-const HARD_DEPTH = 40;
-/** How deep schemas may apply in one another to the same value. */
-const NESTING = 300;
-/** How long an array may have to be, how many members an object. */
-const LENGTH = 10_000;
-/** How long a string. */
-const TEXT_LENGTH = 100_000;
-/** What a document may cost: values, characters and members of schemas. */
-const BUDGET = 400_000;
-const ATTEMPTS = 24;
+/** Which value is being written. */
+interface Place {
+  /** With its parent's name, where "name" alone says little. */
+  name: string;
+  depth: number;
+  /** The references on the way to it. */
+  references: string[];
+  /** Whether one came twice: only what must be there is written. */
+  recurs?: boolean;
+}
+
+/** Deeper than this there is only `null`. */
+const DEPTH = 24;
+/** As long as `minLength` can make a text. */
+const TEXT_LENGTH = 10_000;
+/** What a document may cost: characters, and members of schemas looked at. */
+const BUDGET = 250_000;
+const BOOLEANS = [true, false];
 
 /**
- * Writes a document.
+ * Writes a document as a schema asks. There are schemas which it does not
+ * satisfy (`not`, `if`, `contains` and others are not looked at), and none for
+ * which the work is not bounded.
  *
- * The work is bounded, also for schemas that ask for endless documents.
- *
- * @param schema What it is to satisfy.
- * @returns One that does, or the last attempt: there are schemas that nothing
- * satisfies.
+ * @param schema One that `checkSchema` has passed.
+ * @returns A JSON value.
  */
 export function writeDocument(
   schema: JsonSchema,
   options: DocumentOptions,
 ): unknown {
-  const budget = { left: BUDGET };
-  let document: unknown;
-  for (let attempt = 0; attempt < ATTEMPTS && budget.left > 0; attempt++) {
-    document = new Writer(schema, options, attempt, budget).write();
-    const result = validate(schema, document);
-    // What cannot be told now could not be told of the next one either.
-    if (result.valid || result.errors[0]?.message === TOO_COSTLY) break;
-  }
-  return document;
-}
-
-/** Which value is being written. */
-interface Place {
-  /** Its name and its parents' names, innermost first. */
-  names: string[];
-  /** The index of what is nearest in an array: itself, or what it is in. */
-  index: number;
-  /** The indexes further out, added up: makes one list unlike the next. */
-  shift: number;
-  depth: number;
-  /** The references on the way to it. */
-  references: string[];
+  const root = { allOf: [schema, { type: schemas.rootOf(schema) }] };
+  const place = { name: "", depth: 0, references: [""] };
+  return new Writer(schema, options).value(root, place);
 }
 
 class Writer {
-  readonly #schema: JsonSchema;
+  readonly #root: JsonSchema;
   readonly #options: DocumentOptions;
-  /** The first attempt takes what comes first, later ones what chance gives. */
-  readonly #attempt: number;
-  readonly #budget: { left: number };
-  #count = 0;
-  #nesting = 0;
   /** Which words come first, so that other prompts give others. */
   readonly #offset: number;
-  /** What was offered last: an answer is one of these. */
+  /** How many have been taken from a list. */
+  readonly #taken = new Map<readonly unknown[], number>();
+  /** The list of texts that was written last: an answer is one of these. */
   #offered: string[] = [];
+  #budget = BUDGET;
 
-  constructor(
-    schema: JsonSchema,
-    options: DocumentOptions,
-    attempt: number,
-    budget: { left: number },
-  ) {
-    this.#budget = budget;
-    this.#schema = schema;
+  constructor(root: JsonSchema, options: DocumentOptions) {
+    this.#root = root;
     this.#options = options;
-    this.#attempt = attempt;
     this.#offset = Math.floor(options.random() * 60);
   }
 
-  write(): unknown {
-    const place = { names: [], index: 0, shift: 0, depth: 0, references: [] };
-    const schema = this.#flatten(this.#schema, place);
-    return this.#value(merge(schema, { type: rootOf(this.#schema) }), place);
+  value(given: unknown, outer: Place): unknown {
+    this.#budget -= 5;
+    if (this.#budget < 0 || outer.depth > DEPTH) return null;
+    const place = { ...outer, depth: outer.depth + 1 };
+    const schema = this.#flatten(given, place);
+    const values = "const" in schema ? [schema.const] : schema.enum;
+    if (Array.isArray(values)) {
+      const value = values.length > 1 ? this.#next(values) : values[0] ?? null;
+      this.#budget -= JSON.stringify(value).length;
+      return value;
+    }
+    const type = typeOf(schema, place);
+    if (type === "object") return this.#object(schema, place);
+    if (type === "array") return this.#array(schema, place);
+    if (type === "number") return this.#number(schema, place);
+    if (type === "integer") return this.#number(schema, place, 1);
+    if (type === "boolean") return this.#next(BOOLEANS, 0);
+    return type === "null" ? null : this.#string(schema, place);
   }
 
-  /** One schema that says what those that apply in place say together. */
-  #flatten(schema: unknown, place: Place): JsonSchema | false {
-    if (typeof schema === "boolean") return schema && {};
-    if (this.#budget.left < 0 || this.#nesting > NESTING) return {};
-    this.#nesting++;
-    const { $ref, allOf, anyOf, oneOf, if: condition, then, else: otherwise } =
-      schema as JsonSchema;
-    let result = this.#merge({}, schema as JsonSchema);
-    for (const keyword of ["$ref", "allOf", "anyOf", "oneOf", "if"]) {
-      if (result !== false) delete result[keyword];
-    }
-    if ($ref !== undefined) {
-      const { target, pointer } = resolveReference($ref, this.#schema);
-      place.references.push(pointer);
-      result = this.#merge(result, this.#flatten(target, place));
-    }
-    for (const part of (allOf ?? []) as unknown[]) {
-      result = this.#merge(result, this.#flatten(part, place));
-    }
-    if (condition !== undefined) {
-      const yes = { allOf: [condition, then ?? true] };
-      result = this.#choose(result, [otherwise ?? true, yes], place);
-    }
-    for (const branches of [anyOf, oneOf]) {
-      if (Array.isArray(branches)) {
-        result = this.#choose(result, branches, place);
+  /** One schema for all that apply to a value; one branch where there are many. */
+  #flatten(schema: unknown, place: Place): JsonSchema {
+    const flat: JsonSchema = Object.create(null);
+    const parts = [schema];
+    for (const part of parts) {
+      if (!schemas.isObject(part) || this.#budget < 0) continue;
+      for (const [keyword, value] of Object.entries(part)) {
+        this.#budget -= 1 + Object.keys(Object(value)).length;
+        flat[keyword] = combine(keyword, flat[keyword], value);
       }
-    }
-    this.#nesting--;
-    return result;
-  }
-
-  #merge(a: JsonSchema | false, b: JsonSchema | false): JsonSchema | false {
-    const result = merge(a, b);
-    if (result !== false) {
-      for (const value of Object.values(result)) this.#spend(sizeOf(value));
-    }
-    return result;
-  }
-
-  #spend(cost: number): void {
-    this.#budget.left -= cost;
-  }
-
-  #choose(
-    schema: JsonSchema | false,
-    branches: unknown[],
-    place: Place,
-  ): JsonSchema | false {
-    let order = branches;
-    if (this.#attempt > 0) order = this.#shuffle(branches);
-    if (this.#isTight(place)) {
-      order = order.toSorted((a, b) => weight(a) - weight(b));
-    }
-    for (const branch of order) {
-      const references = [...place.references];
-      const result = this.#merge(schema, this.#flatten(branch, place));
-      if (result !== false) return result;
-      place.references = references;
-    }
-    return false;
-  }
-
-  /** Whether it is time to come to an end. */
-  #isTight({ depth, references }: Place): boolean {
-    const last = references.at(-1);
-    return depth > DEPTH || this.#count > VALUES ||
-      references.filter((reference) => reference === last).length > 2;
-  }
-
-  #value(schema: JsonSchema | false, place: Place): unknown {
-    this.#count++;
-    this.#spend(1);
-    const isSpent = this.#budget.left < 0 || place.depth > HARD_DEPTH;
-    if (schema === false || isSpent) return null;
-    if (schema.const !== undefined) return schema.const;
-    if (Array.isArray(schema.enum)) {
-      const fitting = schema.enum.filter((value) => fits(schema, value));
-      const at = this.#offset + place.shift + place.index + this.#attempt;
-      return fitting[at % fitting.length] ?? schema.enum[0];
-    }
-    switch (this.#typeOf(schema, place)) {
-      case "object":
-        return this.#object(schema, place);
-      case "array":
-        return this.#array(schema, place);
-      case "number":
-        return this.#number(schema, place, false);
-      case "integer":
-        return this.#number(schema, place, true);
-      case "boolean":
-        return (place.index + this.#attempt) % 2 === 0;
-      case "null":
-        return null;
-      default:
-        return this.#string(schema, place);
-    }
-  }
-
-  #typeOf(schema: JsonSchema, place: Place): string {
-    if (schema.type === undefined) {
-      const has = (names: string) =>
-        names.split(" ").some((name) => Object.hasOwn(schema, name));
-      if (has("properties required additionalProperties minProperties")) {
-        return "object";
+      const { $ref, allOf, anyOf, oneOf = [] } = part;
+      if ($ref !== undefined) {
+        const found = schemas.resolveReference($ref, this.#root);
+        if (place.references.includes(found.pointer)) place.recurs = true;
+        else place.references = [...place.references, found.pointer];
+        parts.push(found.target);
       }
-      if (has("items prefixItems minItems contains")) return "array";
-      return has("minimum maximum multipleOf") ? "number" : "string";
+      if (Array.isArray(allOf)) parts.push(...allOf);
+      const branches = (anyOf ?? oneOf) as JsonSchema[];
+      const ends = branches.filter(({ $ref }) => $ref === undefined);
+      parts.push(place.recurs ? ends[0] : branches[0]);
     }
-    const types = [schema.type].flat() as string[];
-    if (this.#isTight(place) && types.includes("null")) return "null";
-    return (this.#attempt > 0 ? this.#shuffle(types) : types)[0]!;
+    return flat;
   }
 
-  #object(given: JsonSchema, place: Place): JsonSchema {
-    const schema = this.#withDependents(given, place);
+  #object(schema: JsonSchema, place: Place): unknown {
     const properties = (schema.properties ?? {}) as JsonSchema;
-    const required = new Set((schema.required ?? []) as string[]);
-    const names = new Set(
-      Object.keys(properties).filter((name) =>
-        required.has(name) || !this.#isTight(place)
-      ),
-    );
-    for (const name of required) names.add(name);
-    const least = numberOf(schema.minProperties, 0);
-    const most = numberOf(schema.maxProperties, Infinity);
-    const optional = [...names].filter((name) => !required.has(name));
-    while (names.size > most && optional.length > 0) {
-      names.delete(optional.pop()!);
-    }
-    // A map: its names are free.
-    const isMap = isObject(schema.additionalProperties) &&
-      schema.properties === undefined && !this.#isTight(place);
-    const wanted = Math.min(most, Math.max(least, isMap ? 2 : 0), LENGTH);
-    for (let index = 0; names.size < wanted && index < 2 * wanted; index++) {
-      const name = this.#value(
-        merge(
-          this.#flatten(schema.propertyNames ?? true, place),
-          { type: "string" },
-        ),
-        { ...place, names: ["code"], index },
-      );
-      names.add(String(name));
-    }
-
+    const required = (schema.required ?? []) as string[];
+    const optional = place.recurs ? [] : Object.keys(properties);
     const entries: [string, unknown][] = [];
-    for (const name of names) {
-      const inner: Place = {
-        names: [name, ...place.names],
-        index: place.index,
-        shift: place.shift,
-        depth: place.depth + 1,
-        references: [...place.references],
-      };
-      const rest = schema.additionalProperties ?? schema.unevaluatedProperties;
-      const flat = this.#flatten(own(properties, name) ?? rest ?? true, inner);
-      if (flat === false && !required.has(name)) continue;
-      entries.push([name, this.#value(flat, inner)]);
+    for (const name of new Set([...optional, ...required])) {
+      const property = properties[name] ?? schema.additionalProperties;
+      if (property === false || this.#budget < 0) continue;
+      this.#budget -= name.length;
+      const full = name === "name" ? `${place.name} ${name}` : name;
+      entries.push([name, this.value(property, { ...place, name: full })]);
     }
     return Object.fromEntries(entries);
   }
 
-  /** Adds what comes with the properties that there will be. */
-  #withDependents(schema: JsonSchema, place: Place): JsonSchema {
-    let result: JsonSchema | false = schema;
-    const names = new Set(Object.keys(schema.properties ?? {}));
-    for (const name of (schema.required ?? []) as string[]) names.add(name);
-    for (const name of names) {
-      for (const keyword of ["Required", "Schemas"]) {
-        const part = own(schema[`dependent${keyword}`], name) ??
-          own(schema.dependencies, name);
-        if (part === undefined) continue;
-        const others: string[] = Array.isArray(part) ? part : [];
-        for (const other of others) names.add(other);
-        const also = Array.isArray(part)
-          ? { required: part }
-          : this.#flatten(part, place);
-        result = this.#merge(result, also);
-      }
-    }
-    return result || schema;
-  }
-
   #array(schema: JsonSchema, place: Place): unknown[] {
-    const { items, contains } = schema;
-    const places =
-      (Array.isArray(items) ? items : schema.prefixItems ?? []) as unknown[];
-    const rest = (Array.isArray(items) ? schema.additionalItems : items) ??
-      schema.unevaluatedItems ?? true;
-    const contained = contains === undefined
-      ? 0
-      : numberOf(schema.minContains, 1);
-    const least = Math.max(numberOf(schema.minItems, 0), contained);
-    const few = /step|option|choice/i.test(place.names[0] ?? "") ? 4 : 3;
-    const usual = this.#isTight(place) ? 0 : Math.max(places.length, few);
-    const length = Math.min(
-      Math.max(least, usual),
-      numberOf(schema.maxItems, rest === false ? places.length : Infinity),
-      LENGTH,
-    );
+    const usual = /step|option|choice/i.test(place.name) ? 4 : 3;
+    const { minItems = 0, maxItems = usual } = schema as Numbers;
+    const length = place.recurs ? 0 : Math.min(usual, maxItems);
     const result: unknown[] = [];
-    const seen = new Set<string>();
-    for (let turn = 0; result.length < length && turn < 4 * length; turn++) {
-      const index = result.length;
-      let item = index < places.length ? places[index] : rest;
-      if (length - index <= contained) item = { allOf: [item, contains] };
-      const inner: Place = {
-        names: place.names,
-        index: turn,
-        shift: place.shift + place.index,
-        depth: place.depth + 1,
-        references: [...place.references],
-      };
-      const value = this.#value(this.#flatten(item, inner), inner);
-      const text = JSON.stringify(value);
-      if (schema.uniqueItems === true && seen.has(text)) continue;
-      seen.add(text);
-      result.push(value);
+    while (result.length < Math.max(minItems, length) && this.#budget > 0) {
+      result.push(this.value(schema.items, place));
     }
-    if (result.every((item) => typeof item === "string")) {
-      this.#offered = result;
-    }
-    return result;
+    const isText = result.every((item) => typeof item === "string");
+    if (isText) this.#offered = result;
+    return schema.uniqueItems === true ? [...new Set(result)] : result;
   }
 
-  #number(schema: JsonSchema, place: Place, whole: boolean): number {
-    const labels = labelsOf(schema, place).join(" ");
-    const usual = NUMBERS.find(([pattern]) => pattern.test(labels))?.[1];
-    const [from, to, digits] = usual ?? [1, 100, whole ? 0 : 1];
-    const unit = numberOf(schema.multipleOf, whole ? 1 : 10 ** -digits);
-    const step = whole ? leastWhole(unit) : unit;
-
-    const least = numberOf(schema.minimum, -Infinity);
-    const above = numberOf(schema.exclusiveMinimum, -Infinity);
-    const most = numberOf(schema.maximum, Infinity);
-    const below = numberOf(schema.exclusiveMaximum, Infinity);
-    // Counted in steps; 0.3 is not quite three steps of 0.1.
-    const low = Math.ceil(Math.max(least, above) / step - 1e-9);
-    const high = Math.floor(Math.min(most, below) / step + 1e-9);
-    const wanted = from + this.#options.random() * (to - from);
-    let count = Math.round(wanted / step) + place.index;
-    // Too high goes on from the lowest: neighbours differ if they can.
-    if (count > high && low > -Infinity) count = low + place.index;
-    count = Math.max(low, Math.min(high, count));
-    const middle = Math.max(least, above) / 2 + Math.min(most, below) / 2;
-    const fitting = [count, count + 1, count - 1]
-      .map((count) => Number((count * step).toPrecision(15)))
-      .concat(middle, least, most)
-      .find((value) =>
-        Number.isFinite(value) && value >= least && value > above &&
-        value <= most && value < below
-      );
-    return fitting ?? 0;
+  #number(schema: JsonSchema, place: Place, unit?: number): number {
+    const [from, to, digits] =
+      words.lookUp(words.NUMBERS, labelsOf(schema, place)) ?? [1, 100, 1];
+    const { multipleOf = unit ?? 10 ** -digits } = schema as Numbers;
+    const step = Number.isInteger(multipleOf) ? multipleOf : unit ?? multipleOf;
+    const { minimum = -Infinity, maximum = Infinity } = schema as Numbers;
+    // 0.3 is not quite three steps of 0.1.
+    const low = Math.ceil(minimum / step - 1e-9);
+    const high = Math.floor(maximum / step + 1e-9);
+    if (low > high) return (minimum + maximum) / 2;
+    const clamp = (count: number) => Math.max(low, Math.min(high, count));
+    const [least, most] = [clamp(from / step), clamp(to / step)];
+    const count = Math.round(least + this.#options.random() * (most - least));
+    return Number((clamp(count) * step).toPrecision(15));
   }
 
   #string(schema: JsonSchema, place: Place): string {
-    const least = Math.min(numberOf(schema.minLength, 0), TEXT_LENGTH);
-    const most = numberOf(schema.maxLength, Infinity);
-    const format = own(FORMATS, String(schema.format)) as Kind | undefined;
-    if (format !== undefined) return this.#word(format, place);
-    let text = this.#text(schema, place);
-    let length = lengthOf(text);
-    while (length < least) {
-      const more = this.#word("middle");
-      text += more;
-      length += lengthOf(more);
+    const { minLength = 0, maxLength } = schema as Numbers;
+    // In Unicode characters, as JSON Schema counts.
+    const characters = Array.from(this.#text(schema, place));
+    while (characters.length < Math.min(minLength, TEXT_LENGTH)) {
+      characters.push(...this.#word("middle"));
     }
-    this.#spend(length);
-    if (length <= most) return text;
-    return Array.from(text).slice(0, most).join("");
+    this.#budget -= characters.length;
+    return characters.slice(0, maxLength).join("");
   }
 
   #text(schema: JsonSchema, place: Place): string {
-    const { hostile, repeat = 1, topic } = this.#options;
+    const { hostile, repeat, topic } = this.#options;
+    if (words.isFormat(schema.format)) return this.#word(schema.format);
     const labels = labelsOf(schema, place);
-    const kind = kindOf(labels, place.names.slice(1).join(" "));
-    const isProse = kind === "paragraph" || kind === "blurb" ||
-      kind === "sentence";
+    const kind = words.lookUp(words.KINDS, labels) ?? "sentence";
+    const isProse = ["sentence", "blurb", "paragraph"].includes(kind);
     if (hostile) {
-      const texts = isProse
-        ? HOSTILE
-        : [HOSTILE[this.#count % HOSTILE.length]!];
-      return `${texts.join(" ").replaceAll("{}", () => topic)} ${this.#count}`;
+      const texts = isProse ? words.HOSTILE : [this.#next(words.HOSTILE)];
+      return texts.join(" ").replaceAll("{}", () => topic);
     }
-    if (isProse) {
-      return Array.from({ length: repeat }, () => this.#prose(kind, place))
-        .join("\n\n");
+    if (place.name === "answer" && this.#offered.length > 0) {
+      return this.#next(this.#offered);
     }
-    if (/answer|答案/.test(labels[0] ?? "") && this.#offered.length > 0) {
-      const at = this.#offset + place.shift + place.index;
-      return this.#offered[at % this.#offered.length]!;
-    }
-    return this.#word(kind, place);
+    const texts = { length: isProse ? repeat : 1 };
+    return Array.from(texts, () => this.#prose(kind)).join("\n\n");
   }
 
-  #prose(kind: Prose, place: Place): string {
+  #prose(kind: words.Kind): string {
     const gap = this.#options.language === "zh" ? "" : " ";
-    if (kind === "paragraph") return this.#paragraph(gap);
-    const sentence = this.#word("sentence", place);
-    return kind === "blurb" ? sentence + gap + this.#word("middle") : sentence;
-  }
-
-  /** 300 to 600 characters, and one sentence says that this is a demo. */
-  #paragraph(gap: string): string {
-    const { language } = this.#options;
-    const end = [this.#word("aside"), this.#word("ending")].join(gap);
-    let text = this.#word("opening");
-    for (const sentence of this.#shuffle(WORDS[language].middle)) {
-      if (text.length + end.length > 330) break;
-      text += gap + sentence;
+    let text = this.#word(kind === "blurb" ? "sentence" : kind);
+    if (kind === "blurb") text += gap + this.#word("middle");
+    if (kind === "paragraph") {
+      // 300 to 600 characters, and one sentence says that this is a demo.
+      const end = [this.#word("aside"), this.#word("ending")].join(gap);
+      while (text.length + end.length < 340) text += gap + this.#word("middle");
+      text += gap + end;
     }
-    return text + gap + end;
+    return text;
   }
 
-  /** One of the words of a kind; neighbours get different ones. */
-  #word(kind: Kind, place?: Place): string {
-    const { language, topic, random } = this.#options;
-    const words: string[] = WORDS[language][kind];
-    const index = place?.index ?? Math.floor(random() * words.length);
+  #word(kind: keyof typeof words.WORDS["zh"]): string {
+    const list: string[] = words.WORDS[this.#options.language][kind];
     // These go together as they are listed.
-    const first = ["step", "ingredient", "amount"].includes(kind)
-      ? 0
-      : this.#offset + (place?.shift ?? 0);
-    const word = words[(first + index) % words.length]!
-      .replaceAll("{}", () => topic);
-    const round = Math.floor(index / words.length) + 1;
-    if (round === 1) return word;
-    return /^[\w.@:/-]+$/.test(word)
-      ? `${word}-${round}`
-      : `${word} (${round})`;
+    const isOrdered = ["step", "ingredient", "amount"].includes(kind);
+    const word = this.#next(list, isOrdered ? 0 : this.#offset);
+    return word.replaceAll("{}", () => this.#options.topic);
   }
 
-  #shuffle<T>(values: readonly T[]): T[] {
-    return values.map((value) => ({ value, key: this.#options.random() }))
-      .sort((a, b) => a.key - b.key).map(({ value }) => value);
+  /** The next of a list, over and over. */
+  #next<T>(list: readonly T[], first = this.#offset): T {
+    const taken = this.#taken.get(list) ?? 0;
+    this.#taken.set(list, taken + 1);
+    return list[(first + taken) % list.length]!;
   }
 }
 
 /** What is known of a value, the most telling first. */
-function labelsOf(schema: JsonSchema, { names }: Place): string[] {
-  const name = (names[0] ?? "").replace(/([a-z])([A-Z])/g, "$1_$2");
-  return [name, schema.title, schema.description].filter(isText)
-    .map((label) => label.toLowerCase());
+function labelsOf(schema: JsonSchema, { name }: Place): string[] {
+  return [name, schema.title, schema.description].map((label = "") =>
+    String(label).slice(0, 99).replace(/[A-Z]/g, "_$&").toLowerCase()
+  );
 }
 
-/** How much a branch would add: the least is taken where time is short. */
-function weight(schema: unknown): number {
-  if (!isObject(schema)) return 0;
-  if (schema.$ref !== undefined) return 3;
+function typeOf(schema: JsonSchema, { recurs }: Place): unknown {
   const types = [schema.type].flat();
-  if (types.includes("null") || "const" in schema || "enum" in schema) return 0;
-  return types.includes("object") || types.includes("array") ? 2 : 1;
+  if (recurs && types.includes("null")) return "null";
+  if (types[0] !== undefined) return types[0];
+  if (schema.properties ?? schema.required) return "object";
+  return schema.items ? "array" : "string";
 }
 
-/** One schema for what satisfies both, as far as one can say it simply. */
-function merge(
-  a: JsonSchema | false,
-  b: JsonSchema | false,
-): JsonSchema | false {
-  if (a === false || b === false) return false;
-  const result = { ...a };
-  for (const [keyword, value] of Object.entries(b)) {
-    const old = own(a, keyword);
-    if (keyword === "__proto__") continue;
-    result[keyword] = old === undefined ? value : combine(keyword, old, value);
+/** What a keyword is when two schemas have it; the first counts if in doubt. */
+function combine(keyword: string, a: unknown, b: unknown): unknown {
+  if (a === undefined) return b;
+  if (typeof a === "number" && typeof b === "number") {
+    return /min/i.test(keyword) ? Math.max(a, b) : Math.min(a, b);
   }
-  for (const values of [result.type, result.enum]) {
-    if (Array.isArray(values) && values.length === 0) return false;
+  if (keyword === "required") return [a, b].flat();
+  if (keyword === "type" || keyword === "enum") {
+    const others = new Set([b].flat());
+    return [a].flat().filter((value) => others.has(value));
+  }
+  if (keyword !== "properties") return a;
+  const result = { ...a as JsonSchema };
+  for (const [name, schema] of Object.entries(b as JsonSchema)) {
+    const isNew = !Object.hasOwn(result, name);
+    result[name] = isNew ? schema : { allOf: [result[name], schema] };
   }
   return result;
-}
-
-function combine(keyword: string, a: unknown, b: unknown): unknown {
-  switch (keyword) {
-    case "type": {
-      const [left, right] = [[a].flat(), [b].flat()];
-      const both = left.filter((type) =>
-        right.includes(type) || type === "integer" && right.includes("number")
-      );
-      if (left.includes("number") && right.includes("integer")) {
-        both.push("integer");
-      }
-      return [...new Set(both)];
-    }
-    case "enum": {
-      const texts = new Set((b as unknown[]).map((value) => stringify(value)));
-      return (a as unknown[]).filter((value) => texts.has(stringify(value)));
-    }
-    case "required":
-      return [...new Set([...a as string[], ...b as string[]])];
-    case "properties": {
-      const names = Object.keys({ ...a as JsonSchema, ...b as JsonSchema });
-      return Object.fromEntries(names.map((name) => {
-        const parts = [own(a, name), own(b, name)];
-        return [name, { allOf: parts.filter((part) => part !== undefined) }];
-      }));
-    }
-    case "uniqueItems":
-      return a || b;
-    case "multipleOf":
-      return leastCommon(a as number, b as number);
-    case "items":
-    case "additionalProperties":
-    case "propertyNames":
-    case "contains":
-      return Array.isArray(a) || Array.isArray(b) ? b : { allOf: [a, b] };
-  }
-  if (typeof a !== "number" || typeof b !== "number") return a;
-  return /^(?:min|exclusiveMin)/.test(keyword)
-    ? Math.max(a, b)
-    : Math.min(a, b);
-}
-
-/** The least multiple of `unit` that is whole; 1 where there is none near. */
-function leastWhole(unit: number): number {
-  return leastCommon(unit, 1);
-}
-
-function leastCommon(a: number, b: number): number {
-  const [large, small] = a > b ? [a, b] : [b, a];
-  for (let count = 1; count <= 1_000; count++) {
-    const multiple = Number((large * count).toPrecision(12));
-    const quotient = multiple / small;
-    if (Math.abs(quotient - Math.round(quotient)) < 1e-9) return multiple;
-  }
-  return large;
-}
-
-function fits(schema: JsonSchema, value: unknown): boolean {
-  if (schema.type === undefined) return true;
-  const types = [schema.type].flat();
-  if (value === null) return types.includes("null");
-  if (Array.isArray(value)) return types.includes("array");
-  return types.includes(typeof value) ||
-    Number.isInteger(value) && types.includes("integer");
-}
-
-function sizeOf(value: unknown): number {
-  return typeof value === "object" && value !== null
-    ? Object.keys(value).length
-    : 1;
-}
-
-/** An object's own member, whatever its name. */
-function own(object: unknown, name: string): unknown {
-  return isObject(object) && Object.hasOwn(object, name)
-    ? object[name]
-    : undefined;
-}
-
-function isObject(value: unknown): value is JsonSchema {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function isText(value: unknown): value is string {
-  return typeof value === "string";
-}
-
-function numberOf(value: unknown, otherwise: number): number {
-  return typeof value === "number" ? value : otherwise;
-}
-
-/** In Unicode characters, as JSON Schema counts. */
-function lengthOf(text: string): number {
-  return Array.from(text).length;
-}
-
-function stringify(value: unknown): string {
-  return JSON.stringify(value);
 }

@@ -2,8 +2,7 @@
 
 import { type Clock, systemClock, type Timer } from "./clock.ts";
 import { writeDocument } from "./demo_document.ts";
-import type { Language } from "./demo_words.ts";
-import { checkSchema, DEFAULT_SCHEMA, type JsonSchema } from "./schema.ts";
+import { checkSchema, DEFAULT_SCHEMA } from "./schema.ts";
 
 /** The name by which the demo model goes. */
 export const DEMO_MODEL = "demo";
@@ -50,6 +49,14 @@ export interface DemoModelOptions {
 
 /** The first token takes as long as this many later ones: a third of a second. */
 const FIRST_TOKEN = 15;
+const SPEEDS = new Map([["slow", 3], ["long", 500], ["fast", 2_000]]);
+const FINISH_REASONS = new Map([
+  ["truncated", "length"],
+  ["filter", "content_filter"],
+]);
+/** These end without a finish reason. */
+const BROKEN = ["error", "silence", "cut"];
+/** In bytes, about. */
 const LONG_DOCUMENT = 200_000;
 const TOPIC = "科技发展新趋势";
 const TOPIC_LENGTH = 60;
@@ -65,14 +72,12 @@ const REMARKS = {
       "关于{}，三言两语说不完。这一次，演示模型不写 JSON，只想和你聊聊天。",
   },
   en: {
-    refusal:
-      "I'm sorry, but I can't help with that. (The demo model declines.)",
+    refusal: "Sorry, I can't help with that. (The demo model declines.)",
     before: "Sure! Here is what you asked for:",
     after: "I hope this helps! Tell me if you would like another angle.",
     thought:
       'Let me think: the reader wants to know about {}. It could be {"title": "draft"}, but it should be more vivid than that. All right.',
-    prose:
-      "There is a lot to say about {}. This time the demo model just chats.",
+    prose: "There is much to say about {}. This time the demo just chats.",
   },
 };
 
@@ -107,11 +112,8 @@ export function createDemoFetch(options: DemoModelOptions = {}): typeof fetch {
     if (question.behavior === "auth") {
       return failure(401, "invalid_api_key", "Incorrect API key provided");
     }
-    const body = streamOf(
-      answer(question, options.tokensPerSecond),
-      options.clock ?? systemClock,
-      signal,
-    );
+    const steps = answer(question, options.tokensPerSecond);
+    const body = streamOf(steps, options.clock ?? systemClock, signal);
     return new Response(body, {
       headers: { "content-type": "text/event-stream; charset=utf-8" },
     });
@@ -126,17 +128,6 @@ function failure(status: number, code: string, message: string): Response {
   return Response.json({ error }, { status, headers });
 }
 
-interface Question {
-  model: string;
-  behavior: string;
-  topic: string;
-  language: Language;
-  schema: JsonSchema;
-  promptLength: number;
-  withUsage: boolean;
-  random: () => number;
-}
-
 interface RequestBody {
   model?: string;
   stream?: boolean;
@@ -145,9 +136,11 @@ interface RequestBody {
   response_format?: { json_schema?: { schema?: unknown } };
 }
 
-function readQuestion(body: RequestBody): Question {
+type Question = ReturnType<typeof readQuestion>;
+
+function readQuestion(body: RequestBody) {
   if (body.stream !== true) throw new TypeError("stream must be true");
-  const messages = body.messages ?? [];
+  const { model = DEMO_MODEL, messages = [] } = body;
   const textOf = (role: string) =>
     messages.filter((message) => message.role === role)
       .map(({ content }) => typeof content === "string" ? content : "").join();
@@ -156,16 +149,14 @@ function readQuestion(body: RequestBody): Question {
     /^demo:([a-z-]+)[\s:：，,]*(.*)$/s.exec(prompt) ?? [];
   const schema = body.response_format?.json_schema?.schema ??
     schemaIn(textOf("system"));
+  const isChinese = rest === "" || /\p{sc=Han}/u.test(rest);
   return {
-    model: body.model ?? DEMO_MODEL,
+    model,
     behavior,
     topic: topicOf(rest),
-    language: rest === "" || /\p{sc=Han}/u.test(rest) ? "zh" : "en",
+    language: isChinese ? "zh" as const : "en" as const,
     schema: schema === undefined ? DEFAULT_SCHEMA : checkSchema(schema),
-    promptLength: messages.reduce(
-      (sum, { content }) => sum + String(content).length,
-      0,
-    ),
+    promptLength: JSON.stringify(messages).length,
     withUsage: body.stream_options?.include_usage === true,
     random: randomFrom(prompt),
   };
@@ -192,8 +183,7 @@ function topicOf(prompt: string): string {
     /^(?:请|帮我|给我)*(?:介绍|写|讲讲|谈谈|说说|生成|总结)?(?:一下|一篇|一段)?(?:关于)?/,
     "",
   );
-  const characters = Array.from(text.trim());
-  if (characters.length === 0) return TOPIC;
+  const characters = Array.from(text.trim() || TOPIC);
   if (characters.length <= TOPIC_LENGTH) return characters.join("");
   return `${characters.slice(0, TOPIC_LENGTH - 1).join("")}…`;
 }
@@ -206,108 +196,84 @@ interface Step {
 
 /** The whole answer, event by event. */
 function* answer(question: Question, speed?: number): Generator<Step> {
-  const { behavior, language, topic, random } = question;
-  const remarks = REMARKS[language];
-  const fixed = speed ?? { slow: 3, long: 500, fast: 2_000 }[behavior];
+  const { behavior, model, promptLength, random, withUsage } = question;
+  const fixed = speed ?? SPEEDS.get(behavior);
   const wait = () => 1_000 / (fixed ?? 30 + 30 * random());
-  let tokens = 0;
   const frame = {
     id: `chatcmpl-demo-${Math.floor(random() * 2 ** 32).toString(36)}`,
     object: "chat.completion.chunk",
     created: Math.floor(Date.now() / 1_000),
-    model: question.model,
+    model,
   };
   const chunk = (delta: object, finish: string | null, wait: number): Step => {
     const choice = { index: 0, delta, logprobs: null, finish_reason: finish };
-    const usage = question.withUsage ? { usage: null } : {};
+    const usage = withUsage ? { usage: null } : {};
     const data = JSON.stringify({ ...frame, choices: [choice], ...usage });
     return { wait, data };
   };
-  function* say(
-    text: string,
-    member: "content" | "reasoning_content" | "refusal" = "content",
-  ): Generator<Step> {
+
+  const role = { role: "assistant", content: "" };
+  yield chunk(role, null, FIRST_TOKEN * wait());
+  let tokens = 0;
+  for (const [member, text] of partsOf(question)) {
     for (const token of tokenize(text, random)) {
       tokens++;
       yield chunk({ [member]: token }, null, wait());
     }
   }
-
-  const role = { role: "assistant", content: "" };
-  yield chunk(role, null, FIRST_TOKEN * wait());
-  const thought = remarks.thought.replace("{}", () => topic);
-  const text = writeAnswer(question);
-  let finish = "stop";
-  switch (behavior) {
-    case "refusal":
-      yield* say(remarks.refusal, "refusal");
-      break;
-    case "no-json":
-      yield* say(remarks.prose.replace("{}", () => topic));
-      break;
-    case "fence":
-      yield* say(`${remarks.before}\n\n\`\`\`json\n`);
-      yield* say(text);
-      yield* say(`\n\`\`\`\n\n${remarks.after}`);
-      break;
-    case "think":
-      yield* say(thought, "reasoning_content");
-      yield* say(text);
-      break;
-    case "think-tag":
-      yield* say(`<think>\n${thought}\n</think>\n\n`);
-      yield* say(text);
-      break;
-    case "malformed":
-      yield* say(firstHalf(text));
-      // The string ends, and what follows it can follow no string.
-      yield* say('" oops "');
-      break;
-    case "truncated":
-    case "filter":
-      yield* say(firstHalf(text));
-      finish = behavior === "filter" ? "content_filter" : "length";
-      break;
-    case "error": {
-      yield* say(firstHalf(text));
-      const error = { message: "The demo model failed", type: "server_error" };
-      yield { wait: wait(), data: JSON.stringify({ error }) };
-      return;
-    }
-    case "silence":
-    case "cut":
-      yield* say(firstHalf(text));
-      if (behavior === "silence") yield { wait: Infinity, data: "" };
-      return;
-    default:
-      yield* say(text);
+  if (behavior === "error") {
+    const error = { message: "The demo model failed", type: "server_error" };
+    yield { wait: wait(), data: JSON.stringify({ error }) };
   }
-  yield chunk({}, finish, 0);
-  if (question.withUsage) {
-    const prompt = Math.ceil(question.promptLength / 2);
-    const usage = {
-      prompt_tokens: prompt,
-      completion_tokens: tokens,
-      total_tokens: prompt + tokens,
-    };
-    const data = JSON.stringify({ ...frame, choices: [], usage });
-    yield { wait: 0, data };
+  if (behavior === "silence") yield { wait: Infinity, data: "" };
+  if (BROKEN.includes(behavior)) return;
+  yield chunk({}, FINISH_REASONS.get(behavior) ?? "stop", 0);
+  if (withUsage) {
+    const prompt_tokens = Math.ceil(promptLength / 2);
+    const total_tokens = prompt_tokens + tokens;
+    const usage = { prompt_tokens, completion_tokens: tokens, total_tokens };
+    yield { wait: 0, data: JSON.stringify({ ...frame, choices: [], usage }) };
   }
   yield { wait: 0, data: "[DONE]" };
+}
+
+type Part = ["content" | "reasoning_content" | "refusal", text: string];
+
+/** What the answer says, and where in the message. */
+function partsOf(question: Question): Part[] {
+  const { behavior, language, topic } = question;
+  const remarks = REMARKS[language];
+  const thought = remarks.thought.replace("{}", () => topic);
+  const prose = remarks.prose.replace("{}", () => topic);
+  const whole = writeAnswer(question);
+  const half = firstHalf(whole);
+  const fenced = `\`\`\`json\n${whole}\n\`\`\``;
+  const contents = new Map([
+    ["no-json", prose],
+    ["fence", `${remarks.before}\n\n${fenced}\n\n${remarks.after}`],
+    ["think-tag", `<think>\n${thought}\n</think>\n\n${whole}`],
+    // The string ends, and what follows it can follow no string.
+    ["malformed", `${half}" oops "`],
+    ...["truncated", "filter", ...BROKEN].map((name) => [name, half] as const),
+  ]);
+  if (behavior === "refusal") return [["refusal", remarks.refusal]];
+  const content: Part = ["content", contents.get(behavior) ?? whole];
+  return behavior === "think"
+    ? [["reasoning_content", thought], content]
+    : [content];
 }
 
 /** The document's text. */
 function writeAnswer(question: Question): string {
   const { schema, behavior, random } = question;
-  const options = { ...question, hostile: behavior === "hostile" };
+  const options = { ...question, repeat: 1, hostile: behavior === "hostile" };
   let document = writeDocument(schema, options);
   if (behavior === "long") {
     const size = new TextEncoder().encode(JSON.stringify(document)).length;
-    const repeat = Math.ceil(LONG_DOCUMENT / size);
-    document = writeDocument(schema, { ...options, repeat });
+    options.repeat = Math.ceil(LONG_DOCUMENT / size);
+    document = writeDocument(schema, options);
   }
-  const indent = [0, 0, 2][Math.floor(random() * 3)];
-  return JSON.stringify(document, null, indent)
+  return JSON.stringify(document, null, random() < 0.3 ? 2 : 0)
     // Some write what is not ASCII as escapes, some do not.
     .replace(
       /[\ud800-\udbff][\udc00-\udfff]|[\x7f-\xff\u2028\u2029\ufeff]/g,
@@ -320,22 +286,19 @@ function writeAnswer(question: Question): string {
 }
 
 function escape(character: string): string {
-  return character.split("").map((unit) =>
-    `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`
-  ).join("");
+  return character.replace(
+    /[^]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }
 
 /** The text up to the middle of its longest string that is not a name. */
 function firstHalf(text: string): string {
-  let end = Math.floor(text.length / 2);
-  let longest = 0;
-  const strings = text.matchAll(/"(?:[^"\\]|\\.)*"(\s*:)?/g);
-  for (const { 0: string, 1: colon, index } of strings) {
-    if (colon !== undefined || string.length <= longest) continue;
-    longest = string.length;
-    end = index + Math.ceil(longest / 2);
-  }
-  return text.slice(0, end);
+  const [longest] = [...text.matchAll(/"(?:[^"\\]|\\.)*"(\s*:)?/g)]
+    .filter(([, colon]) => colon === undefined)
+    .sort((a, b) => b[0].length - a[0].length);
+  const { 0: part, index } = longest ?? { 0: text, index: 0 };
+  return text.slice(0, index + Math.ceil(part.length / 2));
 }
 
 /** What is rarely cut: an escape, a surrogate pair, a word. */
@@ -377,44 +340,31 @@ function streamOf(
   const encoder = new TextEncoder();
   let timer: Timer | undefined;
   let due = clock.now();
-  let abort: () => void;
-  function stop(): void {
-    clock.clearTimeout(timer);
-    signal.removeEventListener("abort", abort);
-  }
   return new ReadableStream({
     type: "bytes",
     start(controller) {
-      abort = () => {
-        stop();
+      signal.addEventListener("abort", () => {
+        clock.clearTimeout(timer);
         controller.error(signal.reason);
-      };
-      signal.addEventListener("abort", abort);
+      }, { once: true });
     },
-    pull(controller) {
-      const step = steps.next();
-      if (step.done) {
-        stop();
+    async pull(controller) {
+      const { done, value } = steps.next();
+      if (done) {
         controller.close();
         controller.byobRequest?.respond(0);
         return;
       }
-      const bytes = encoder.encode(`data: ${step.value.data}\n\n`);
-      due += step.value.wait;
+      due += value.wait;
       const delay = due - clock.now();
-      if (delay <= 0) {
-        controller.enqueue(bytes);
-        return;
+      if (delay > 0) {
+        await new Promise<void>((resolve) => {
+          if (delay < Infinity) timer = clock.setTimeout(resolve, delay);
+        });
       }
-      return new Promise((resolve) => {
-        if (delay === Infinity) return;
-        timer = clock.setTimeout(() => {
-          controller.enqueue(bytes);
-          resolve();
-        }, delay);
-      });
+      controller.enqueue(encoder.encode(`data: ${value.data}\n\n`));
     },
-    cancel: stop,
+    cancel: () => clock.clearTimeout(timer),
   });
 }
 

@@ -3,31 +3,40 @@
 /** The languages of the demo model. */
 export type Language = "zh" | "en";
 
-/** What a field is about. */
-export type Kind = keyof typeof WORDS["zh"];
+/** What a text is about. */
+export type Kind = keyof typeof WORDS["zh"] | "blurb";
 
-/** Kinds that are put together from sentences. */
-export type Prose = "paragraph" | "blurb" | "sentence";
+/** The same in every language. JSON Schema's formats go by their names. */
+const PLAIN = {
+  "date-time": ["2026-03-20T08:30:00Z", "2026-06-21T20:15:00+08:00"],
+  date: ["2026-03-20", "2026-06-21", "2026-09-23"],
+  time: ["08:30:00Z", "20:15:00Z"],
+  duration: ["PT25M", "P1D"],
+  email: ["demo@example.com", "hello@example.com"],
+  hostname: ["example.com"],
+  ipv4: ["192.0.2.1"],
+  ipv6: ["2001:db8::1"],
+  uri: ["https://example.com/demo", "https://example.com/more"],
+  uuid: ["00000000-0000-4000-8000-000000000001"],
+  code: ["demo-001", "demo-002", "demo-003"],
+};
 
-// In all of them, {} stands for the topic.
+/** By language; {} stands for the topic. A paragraph begins like this. */
 export const WORDS = {
   zh: {
+    ...PLAIN,
     title: [
       "{}：从热闹到日常",
-      "关于{}，值得慢慢读的几件事",
       "{}的下一步",
-      "重新认识{}",
       "{}，比想象中更近 🌟",
     ],
-    opening: [
+    paragraph: [
       "说起{}，多数人先想到的是几个热闹的名词，而真正的变化往往发生在安静的地方。",
-      "{}听上去像一个已经被谈过很多次的话题，细看之下，却处处有新意。",
       "要弄懂{}，不妨先放下宏大的词，从身边的一件小事看起。",
       "清晨的第一班地铁上，有人正在读一篇关于{}的文章，读到一半就忍不住笑了 😄。",
     ],
     middle: [
       "有人从一张手绘的草图开始，有人从一次失败的尝试开始，走着走着，路就清楚了。",
-      "数据会告诉我们趋势，而故事会告诉我们为什么；两样放在一起，才看得完整。",
       "值得留意的是，成本在下降，门槛在变低，好点子因此来得比从前更快了 🚀。",
       "当然，速度并不等于方向：慢一点，常常看得更远，也走得更稳。",
       "最打动人的部分往往藏在细节里：一行注释、一个停顿、一杯还温着的咖啡。",
@@ -40,7 +49,6 @@ export const WORDS = {
     aside: [
       "（顺便说明：这段文字出自内置的演示模型，只为展示文字逐个出现的样子。）",
       "坦白地说，这些句子由演示模型随手写成，没有查证过任何资料，请不要当真。",
-      "写下这些的是一个演示模型：它没有读过一本书，却很乐意把字一个一个送到你眼前。",
     ],
     ending: [
       "愿你读到这里时，对{}又多了一点好奇 🌱。",
@@ -64,7 +72,6 @@ export const WORDS = {
       "上手很快，几乎不用说明书",
       "用料扎实，细节讲究",
       "安静，不打扰旁边的人 🤫",
-      "旧了也好看",
     ],
     step: [
       "先把要用的东西准备好，放在手边。",
@@ -77,33 +84,17 @@ export const WORDS = {
       "如果向朋友介绍{}，应当先说什么？",
       "{}中最容易被忽略的是哪一点？",
     ],
-    option: ["它一直在变化", "它从未改变过", "没有人知道", "以上都不是"],
+    option: ["一直在变", "从未改变", "没有人知道", "要看情况", "以上都不是"],
     tip: ["不放心的话，先少放一点，不够再加。", "留一点余地，味道会更好。"],
-    url: ["https://example.com/demo"],
-    email: ["demo@example.com"],
-    date: ["2026-03-20", "2026-06-21", "2026-09-23"],
-    dateTime: ["2026-03-20T08:30:00Z", "2026-06-21T20:15:00+08:00"],
-    time: ["08:30:00Z", "20:15:00Z"],
-    duration: ["PT25M", "P1D"],
-    phone: ["+86 10 5555 0123"],
-    place: ["杭州", "成都", "青岛", "大理"],
-    code: ["demo-001", "demo-002", "demo-003"],
-    uuid: ["00000000-0000-4000-8000-000000000001"],
-    color: ["雾蓝", "米白", "墨绿"],
-    currency: ["CNY"],
-    locale: ["zh-CN"],
-    host: ["example.com"],
-    ipv4: ["192.0.2.1"],
-    ipv6: ["2001:db8::1"],
   },
   en: {
+    ...PLAIN,
     title: [
       "{}: From Buzzword to Everyday Life",
       "What Is Worth Knowing About {}",
       "The Next Step for {}",
-      "A Second Look at {}",
     ],
-    opening: [
+    paragraph: [
       "Mention “{}” and most people think of a few loud words; the real change tends to happen in quiet places.",
       "“{}” may sound like a subject that has been talked through, and yet a closer look still finds something new.",
       "The best way into “{}” is to put the big words aside and begin with something small.",
@@ -129,11 +120,7 @@ export const WORDS = {
       "Something plain and clear about “{}”.",
       "From “{}” it is not far to the next thought.",
     ],
-    line: [
-      "{}, just right.",
-      "Made for those who care.",
-      "Lighter and quieter.",
-    ],
+    line: ["{}, just right.", "Made for those who care.", "Light and quiet."],
     name: ["Aurora", "Fieldnote", "Juniper", "Lumen", "Harbour"],
     person: ["Ada Green", "Noah Weiss", "Zoë Martin", "Ivo Lindqvist"],
     ingredient: ["tomatoes", "eggs", "spring onions", "salt", "sugar"],
@@ -145,7 +132,6 @@ export const WORDS = {
       "Ready in minutes, hardly a manual needed",
       "Solid materials, careful details",
       "Quiet enough for the person beside you 🤫",
-      "Looks good when it is old",
     ],
     step: [
       "Lay out everything you need within reach.",
@@ -158,24 +144,8 @@ export const WORDS = {
       "What would you tell a friend first about “{}”?",
       "Which part of “{}” is most easily overlooked?",
     ],
-    option: ["It keeps changing", "It never changed", "Nobody knows", "None"],
+    option: ["It changes", "It stays", "Nobody knows", "It depends", "None"],
     tip: ["When in doubt, use less; you can always add more."],
-    url: ["https://example.com/demo"],
-    email: ["demo@example.com"],
-    date: ["2026-03-20", "2026-06-21", "2026-09-23"],
-    dateTime: ["2026-03-20T08:30:00Z", "2026-06-21T20:15:00+02:00"],
-    time: ["08:30:00Z", "20:15:00Z"],
-    duration: ["PT25M", "P1D"],
-    phone: ["+1 555 0123"],
-    place: ["Lisbon", "Kyoto", "Bergen", "Valparaíso"],
-    code: ["demo-001", "demo-002", "demo-003"],
-    uuid: ["00000000-0000-4000-8000-000000000001"],
-    color: ["misty blue", "off-white", "dark green"],
-    currency: ["USD"],
-    locale: ["en"],
-    host: ["example.com"],
-    ipv4: ["192.0.2.1"],
-    ipv6: ["2001:db8::1"],
   },
 } satisfies Record<Language, Record<string, string[]>>;
 
@@ -190,14 +160,11 @@ export const HOSTILE = [
 ];
 
 /** What a field's name, or else its title and description, says of its kind. */
-const KINDS: [pattern: RegExp, kind: Kind | Prose][] = [
-  [/(^|_)ur[il]|link|href|website|网址|链接/, "url"],
+export const KINDS: [pattern: RegExp, kind: Kind][] = [
+  [/(^|_)ur[il]|link|href|website|网址|链接/, "uri"],
   [/e-?mail|邮箱|邮件/, "email"],
-  [/date.?time|_at$|timestamp/, "dateTime"],
+  [/date.?time|_at$|timestamp/, "date-time"],
   [/date|day|日期/, "date"],
-  [/phone|(^|_)tel$|电话/, "phone"],
-  [/currency|货币/, "currency"],
-  [/lang|locale|语言/, "locale"],
   [/(^|_)(id|sku|code|slug)$|编号/, "code"],
   [/tagline|slogan|subtitle|motto|一句话|副标题/, "line"],
   [/(^|_)tags?(_|$)|keyword|categor|genre|topic|标签|类别|关键/, "tag"],
@@ -212,55 +179,31 @@ const KINDS: [pattern: RegExp, kind: Kind | Prose][] = [
   [/author|user|person|editor|speaker|作者|人名|姓名/, "person"],
   [/spec|attribute|规格|属性/, "part"],
   [/value|^值$/, "value"],
-  [/city|place|location|address|country|地点|城市|地址/, "place"],
-  [/colou?r|颜色/, "color"],
   [/summary|abstract|article|body|content|摘要|正文|内容/, "paragraph"],
   [/descri|explan|intro|detail|reason|bio|介绍|描述|解释|说明/, "blurb"],
   [/name|brand|名/, "name"],
 ];
 
-export const FORMATS: Record<string, Kind> = {
-  "date-time": "dateTime",
-  date: "date",
-  time: "time",
-  duration: "duration",
-  email: "email",
-  uri: "url",
-  uuid: "uuid",
-  hostname: "host",
-  ipv4: "ipv4",
-  ipv6: "ipv6",
-};
-
 /** Usual numbers: at least, at most, and how many digits after the point. */
-export const NUMBERS: [RegExp, [number, number, number]][] = [
+export const NUMBERS: [pattern: RegExp, range: [number, number, number]][] = [
   [/price|cost|价/, [19, 999, 1]],
   [/rating|stars|评分/, [3, 5, 1]],
   [/score|probability|confidence|ratio|分数/, [0, 1, 2]],
   [/year|年/, [2020, 2026, 0]],
   [/minute|分钟|时长/, [10, 45, 0]],
   [/serving|份/, [2, 4, 0]],
-  [/percent|百分/, [0, 100, 0]],
-  [/(^|_)age(_|$)|年龄/, [18, 80, 0]],
 ];
 
-/**
- * The kind of a field.
- *
- * @param labels Its name, title and description in lower case, where it has any.
- * @param parents The names of what it is in.
- */
-export function kindOf(
+/** Whether it is a format that there are words for. */
+export function isFormat(format: unknown): format is keyof typeof PLAIN {
+  return typeof format === "string" && Object.hasOwn(PLAIN, format);
+}
+
+/** What a table has for the first of the labels that it knows. */
+export function lookUp<T>(
+  table: [RegExp, T][],
   labels: string[],
-  parents: string,
-): Kind | Prose {
-  for (const label of labels) {
-    const kind = KINDS.find(([pattern]) => pattern.test(label))?.[1];
-    if (kind === undefined) continue;
-    if (kind !== "name") return kind;
-    if (/ingredient|food|用料|食材/i.test(parents)) return "ingredient";
-    if (/spec|attribute|规格/i.test(parents)) return "part";
-    return /author|user|person|作者/i.test(parents) ? "person" : "name";
-  }
-  return "sentence";
+): T | undefined {
+  return labels.map((label) => table.find(([pattern]) => pattern.test(label)))
+    .find((found) => found !== undefined)?.[1];
 }
