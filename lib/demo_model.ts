@@ -301,9 +301,9 @@ function firstHalf(text: string): string {
   return text.slice(0, index + Math.ceil(part.length / 2));
 }
 
-/** What is rarely cut: an escape, a surrogate pair, a word. */
+/** What is rarely cut: an escape, a surrogate pair, three letters. */
 const ATOM =
-  /\\u[0-9a-f]{4}|\\.|[\ud800-\udbff][\udc00-\udfff]| ?[a-z]+|\d+|\s+|./gis;
+  /\\u[0-9a-f]{4}|\\.|[\ud800-\udbff][\udc00-\udfff]| ?[a-z]{1,3}|\d+|\s+|./gis;
 
 /**
  * Cuts text where models cut it: between any two characters, now and then
@@ -320,7 +320,7 @@ function* tokenize(text: string, random: () => number): Generator<string> {
     } else {
       token += atom;
     }
-    if (random() < 0.6) {
+    if (random() < 0.75) {
       yield token;
       token = "";
     }
