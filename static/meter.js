@@ -21,6 +21,7 @@ import { Comparison } from "./numbers.js";
  * @property {number} endedAt 0 before the end.
  * @property {number} events
  * @property {number} received Bytes.
+ * @property {number} [offset] Characters that the model has written.
  * @property {number} patch
  * @property {number} whole
  * @property {{ kind: Kind, from: number }[]} spans Each lasts until the next.
@@ -42,6 +43,10 @@ export class Meter {
   /** @type {ReturnType<typeof setInterval> | undefined} */
   #timer;
   #running = false;
+  /** What has ended is only shown, however often it is read again. */
+  #isOver = false;
+  /** When it stopped for now, with more to come. */
+  #pausedAt = 0;
 
   /** @param {Messages} messages */
   constructor(messages) {
@@ -72,15 +77,19 @@ export class Meter {
     };
     this.#comparison.patchBytes = this.#tally.patch;
     this.#comparison.wholeBytes = this.#tally.whole;
+    this.#isOver = this.#tally.endedAt > 0;
     this.resume();
   }
 
   /** The answer goes on after all. */
   resume() {
     this.#receivedBefore = this.#tally?.received ?? 0;
-    this.#running = true;
+    this.#pausedAt = 0;
+    this.#running = !this.#isOver;
     clearInterval(this.#timer);
-    this.#timer = setInterval(() => this.#draw(), pace);
+    if (this.#running) {
+      this.#timer = setInterval(() => this.#draw(), pace);
+    }
     this.#draw();
   }
 
@@ -97,10 +106,11 @@ export class Meter {
   /** @param {{ id: string }} event */
   event({ id }) {
     const tally = this.#tally;
-    if (!tally) return;
+    if (!tally || this.#isOver) return;
     tally.events++;
     const offset = Number(id.split(".")[1]);
     if (Number.isNaN(offset)) return;
+    tally.offset = offset;
     const at = Date.now();
     const last = this.#progress.at(-1);
     if (last && at - last.at < 50) last.offset = offset;
@@ -114,7 +124,7 @@ export class Meter {
    */
   delta(delta, id) {
     const tally = this.#tally;
-    if (!tally) return;
+    if (!tally || this.#isOver) return;
     this.#comparison.add(delta, id);
     tally.patch = this.#comparison.patchBytes;
     tally.whole = this.#comparison.wholeBytes;
@@ -123,29 +133,34 @@ export class Meter {
 
   /** @param {number} bytes By this load of the page. */
   received(bytes) {
-    if (this.#tally) this.#tally.received = this.#receivedBefore + bytes;
+    if (!this.#tally || this.#isOver) return;
+    this.#tally.received = this.#receivedBefore + bytes;
   }
 
   /** @param {Kind} kind What happens from now on. */
   span(kind) {
     const spans = this.#tally?.spans;
-    if (spans && spans.at(-1)?.kind !== kind) {
+    if (!this.#isOver && spans && spans.at(-1)?.kind !== kind) {
       spans.push({ kind, from: Date.now() });
     }
   }
 
-  stop() {
+  /** @param {boolean} isOver Whether nothing more can come. */
+  stop(isOver) {
     clearInterval(this.#timer);
     this.#running = false;
-    if (this.#tally) this.#tally.endedAt ||= Date.now();
+    this.#pausedAt = Date.now();
+    if (isOver && this.#tally) {
+      this.#isOver = true;
+      this.#tally.endedAt ||= this.#pausedAt;
+    }
     this.#draw();
   }
 
   #draw() {
     const messages = this.#messages;
     const tally = this.#tally;
-    if (tally && this.#running) tally.endedAt = 0;
-    const now = tally?.endedAt || Date.now();
+    const now = tally?.endedAt || this.#pausedAt || Date.now();
     const first = tally?.firstAt ? tally.firstAt - tally.startedAt : 0;
     text("n-first", first ? seconds(first) : "–");
     text("n-events", tally ? tally.events.toLocaleString("en") : "–");
@@ -163,8 +178,8 @@ export class Meter {
   #rate(now) {
     if (!this.#running) {
       const tally = this.#tally;
-      const offset = this.#progress.at(-1)?.offset ?? 0;
-      const time = tally?.firstAt ? tally.endedAt - tally.firstAt : 0;
+      const offset = tally?.offset ?? 0;
+      const time = tally?.firstAt ? now - tally.firstAt : 0;
       return time > 0 && offset > 0
         ? String(Math.round(offset / time * 1e3))
         : "–";

@@ -17,6 +17,7 @@ import { WireList } from "./wire.js";
 /** @typedef {import("./client.js").FieldStream} FieldStream */
 /** @typedef {import("./client.js").FieldStreamError} FieldStreamError */
 /** @typedef {import("./meter.js").Tally} Tally */
+/** @typedef {import("./presets.js").Preset} Preset */
 /** @typedef {import("./view.js").Schema} Schema */
 
 /**
@@ -45,13 +46,14 @@ const meter = new Meter(say);
 let stream;
 /** @type {Question | undefined} */
 let question;
-/** Whether the language may still change the prompt: nobody has typed. */
 let preset = "article";
 /** Since the connection was lost, whether something has come. */
 let broken = false;
 let thinking = false;
 /** Repeats the state's text in the language that is chosen. */
 let describe = () => {};
+/** What is said when nothing has been asked. */
+let idleWords = () => say.idle;
 /** The same for an error's notice. */
 let describeNotice = () => {};
 let countdown = /** @type {ReturnType<typeof setInterval> | undefined} */ (
@@ -145,7 +147,7 @@ function follow(asked, { lastEventId, state } = {}) {
   if (state !== undefined) meter.resume();
   else {
     broken = false;
-    view.prepare(asked.schema ?? originalFields[language]);
+    view.prepare(fieldsOf(asked), !asked.schema);
     wire.clear();
     byId("thoughts").hidden = true;
     byId("thoughts-text").textContent = "";
@@ -220,7 +222,12 @@ function follow(asked, { lastEventId, state } = {}) {
 function over(ended) {
   stream = undefined;
   meter.received(ended.bytesReceived);
-  meter.stop();
+  meter.stop(
+    ended.lastEventId.endsWith(".end") ||
+      byId("state").dataset["phase"] === "stopped",
+  );
+  // Of nothing there are no figures.
+  byId("figures").hidden = ended.state === undefined;
   view.finish();
   button("cut").disabled = true;
   button("copy").disabled = ended.state === undefined;
@@ -327,17 +334,17 @@ async function sendToken(then) {
 
 /** @returns {Schema | undefined | null} null if it is not one. */
 function readSchema() {
-  const source = textarea("schema").value.trim();
+  const text = textarea("schema").value.trim();
   const hint = byId("schema-error");
   hint.textContent = "";
   textarea("schema").removeAttribute("aria-invalid");
-  if (source === "") return undefined;
+  if (text === "") return undefined;
   try {
-    const schema = JSON.parse(source);
+    const schema = JSON.parse(text);
     if (typeof schema === "object" && schema && !Array.isArray(schema)) {
       return schema;
     }
-    hint.textContent = say.schemaWrong + source.slice(0, 40);
+    hint.textContent = say.schemaWrong + text.slice(0, 40);
   } catch (error) {
     hint.textContent = say.schemaWrong + /** @type {Error} */ (error).message;
   }
@@ -351,18 +358,66 @@ function readSchema() {
 function choose(name) {
   preset = name;
   const chosen = presets[name]?.[language];
-  if (!chosen) {
+  if (chosen) {
+    textarea("prompt").value = chosen.prompt;
+    textarea("schema").value = source(chosen.schema);
+  } else {
     /** @type {HTMLDetailsElement} */ (byId("schema-editor")).open = true;
     textarea("schema").focus();
-    return;
   }
-  textarea("prompt").value = chosen.prompt;
-  textarea("schema").value = chosen.schema
-    ? JSON.stringify(chosen.schema, null, 2)
-    : "";
   readSchema();
   fit();
-  if (!stream) view.prepare(chosen.schema ?? originalFields[language]);
+  if (!stream) begin();
+}
+
+/** As if nothing had been asked. @param {() => string} [words] */
+function begin(words = () => say.idle) {
+  question = undefined;
+  idleWords = words;
+  forget();
+  for (const id of ["notice", "resumed", "thoughts", "figures"]) {
+    byId(id).hidden = true;
+  }
+  describeNotice = () => {};
+  button("copy").disabled = true;
+  wire.clear();
+  showModel("");
+  show("idle", words, true);
+  const schema = readSchema() ?? undefined;
+  view.prepare(fieldsOf({ schema }), !schema);
+}
+
+/**
+ * The fields of an answer, in the page's language where they are its own.
+ *
+ * @param {{ schema?: Schema | undefined }} asked
+ * @returns {Schema}
+ */
+function fieldsOf({ schema }) {
+  if (!schema) return originalFields[language];
+  return translated(source(schema)) ?? schema;
+}
+
+/**
+ * The schema in the page's language, if it is one of the page's own.
+ *
+ * @param {string} text
+ * @returns {Schema | undefined}
+ */
+function translated(text) {
+  return [originalFields, ...Object.values(presets).map(schemasOf)].find(
+    (schemas) => Object.values(schemas).some((own) => source(own) === text),
+  )?.[language];
+}
+
+/** @param {Record<import("./messages.js").Language, Preset>} preset */
+function schemasOf({ zh, en }) {
+  return { zh: zh.schema, en: en.schema };
+}
+
+/** @param {Schema | undefined} schema */
+function source(schema) {
+  return schema ? JSON.stringify(schema, null, 2) : "";
 }
 
 function addPresets() {
@@ -408,8 +463,27 @@ function speak() {
   other.lang = language === "zh" ? "en" : "zh-CN";
   meter.speak(say);
   showModel(question?.model ?? "");
-  describe();
   describeNotice();
+  translateQuestion();
+  if (question) view.relabel(fieldsOf(question));
+  describe();
+}
+
+/** What nobody has typed follows the page's language. */
+function translateQuestion() {
+  const prompts = presets[preset];
+  const prompt = textarea("prompt");
+  if (
+    prompts &&
+    Object.values(prompts).some((own) => own.prompt === prompt.value)
+  ) {
+    prompt.value = prompts[language].prompt;
+    fit();
+  }
+  const schema = textarea("schema");
+  if (schema.value !== "") {
+    schema.value = source(translated(schema.value)) || schema.value;
+  }
 }
 
 // ---- Small things
@@ -461,6 +535,14 @@ function remember(asked) {
     sessionStorage.setItem(storageKey, JSON.stringify(asked));
   } catch {
     // Without storage a reload begins anew.
+  }
+}
+
+function forget() {
+  try {
+    sessionStorage.removeItem(storageKey);
+  } catch {
+    // Nothing was kept either.
   }
 }
 
@@ -516,22 +598,17 @@ byId("language").addEventListener("click", () => {
   } catch {
     // Then it holds until the next visit.
   }
-  const untouched = Object.values(presets[preset] ?? {}).some(({ prompt }) =>
-    prompt === textarea("prompt").value
-  );
   speak();
-  if (untouched && !stream) choose(preset);
+  if (!question) begin(idleWords);
 });
 addEventListener("pagehide", save);
 
-choose("article");
 const earlier = recall();
+choose("article");
 if (earlier) {
   if (presets[earlier.preset]) choose(earlier.preset);
   textarea("prompt").value = earlier.prompt;
-  textarea("schema").value = earlier.schema
-    ? JSON.stringify(earlier.schema, null, 2)
-    : "";
+  textarea("schema").value = source(earlier.schema);
   preset = earlier.preset;
   const radio = document.querySelector(`input[value="${CSS.escape(preset)}"]`);
   if (radio instanceof HTMLInputElement) radio.checked = true;

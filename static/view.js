@@ -32,6 +32,7 @@
  * @property {string} pending Text that is not on the page yet.
  * @property {Text | undefined} tail Where its text grows; none in a new block.
  * @property {number} blockLength Characters in the last block.
+ * @property {unknown} atom Its value, if it is one.
  */
 
 /**
@@ -72,6 +73,8 @@ export class AnswerView {
   #current;
   /** The root holds places for an object that may not come. */
   #expecting = false;
+  /** Whether those places are a guess: nobody said which fields come. */
+  #guessing = false;
   #caret = element("i", "caret");
   /** Where the caret was when its field ended, on the page, and when it flew. */
   #left = { x: 0, y: 0, height: 0, at: 0 };
@@ -97,13 +100,29 @@ export class AnswerView {
    * Empties the view, and makes room for the fields that are expected.
    *
    * @param {Schema} [schema]
+   * @param {boolean} [isGuess] Whether others may come in their place.
    */
-  prepare(schema) {
+  prepare(schema, isGuess = false) {
     cancelAnimationFrame(this.#frame);
     this.#frame = 0;
     this.#queue = [];
     this.#following = true;
+    this.#guessing = isGuess;
     this.#clear(schema);
+  }
+
+  /**
+   * Names the fields anew, and says `words` anew.
+   *
+   * @param {Schema} [schema]
+   */
+  relabel(schema) {
+    this.flush();
+    this.#relabel(this.#slot, schema);
+    for (const mark of this.#root.querySelectorAll(".cut-mark")) {
+      mark.textContent = this.words.cutAt;
+    }
+    if (this.field !== "") this.field = topLabel(this.#current?.slot);
   }
 
   /** @param {Delta} delta */
@@ -131,11 +150,16 @@ export class AnswerView {
     this.#moveCaret();
   }
 
-  /** The answer is over: the caret leaves. */
+  /** Nothing more comes: the caret leaves, and the places of what never came. */
   finish() {
     this.flush();
     this.#setCurrent(undefined);
     this.#moveCaret();
+    this.#settle(this.#slot);
+    if (!this.#expecting) return;
+    this.#expecting = false;
+    this.#slot.field = undefined;
+    this.#root.replaceChildren();
   }
 
   /**
@@ -192,6 +216,7 @@ export class AnswerView {
     for (const pointer of complete) {
       const slot = this.#find(pointer);
       if (!slot) continue;
+      if (pointer === "" || slot.box.tagName === "TR") this.#settle(slot);
       slot.box.classList.add("done");
       slot.box.classList.remove("writing");
       for (let at = this.#current?.slot; at; at = at.parent) {
@@ -220,11 +245,48 @@ export class AnswerView {
       for (const [key, value] of Object.entries(data)) {
         let member = field.members.get(key);
         if (!member) {
+          if (this.#guessing && slot === this.#slot) this.#settle(slot);
           member = this.#open(field, key);
           field.members.set(key, member);
         }
         this.#merge(member, value);
       }
+    }
+  }
+
+  /** Takes away the places of what never came. @param {Slot} slot */
+  #settle({ field }) {
+    for (const [key, member] of field?.members ?? []) {
+      if (member.field) this.#settle(member);
+      else if (field?.layout === "row") member.box.classList.remove("pending");
+      else {
+        member.box.remove();
+        field?.members.delete(key);
+      }
+    }
+  }
+
+  /**
+   * @param {Slot} slot
+   * @param {Schema | undefined} schema
+   */
+  #relabel(slot, schema) {
+    const { box, field, key, parent } = slot;
+    slot.schema = schema;
+    slot.label = schema?.title ?? key;
+    if (parent?.field?.layout === "fields") {
+      box.firstElementChild?.replaceChildren(...labelParts(slot.label, key));
+    }
+    if (!field) return;
+    if (field.type === "atom") {
+      field.body.textContent = this.#atom(field.atom);
+    }
+    if (field.layout === "table") {
+      const columns = schema?.items?.properties ?? {};
+      field.body.previousElementSibling?.replaceWith(tableHead(columns));
+    }
+    for (const [key, member] of field.members) {
+      this.#relabel(member, memberSchema(field, key));
     }
   }
 
@@ -249,6 +311,7 @@ export class AnswerView {
       pending: "",
       tail: undefined,
       blockLength: 0,
+      atom: data,
     };
     slot.field = field;
     if (slot.box.tagName === "TR" && (typeof data !== "object" || !data)) {
@@ -306,9 +369,7 @@ export class AnswerView {
    */
   #open(parent, key) {
     const { slot, layout, body } = parent;
-    const schema = parent.type === "array"
-      ? slot.schema?.items
-      : own(slot.schema?.properties, key);
+    const schema = memberSchema(parent, key);
     const label = schema?.title ?? key;
     const depth = slot.depth + 1;
     let box;
@@ -316,14 +377,7 @@ export class AnswerView {
     if (layout === "fields") {
       box = element("div", "field");
       const term = element("dt", "label");
-      const name = element("span", "name");
-      name.textContent = label;
-      term.append(name);
-      if (label !== key) {
-        const code = element("code", "key");
-        code.textContent = key;
-        term.append(" ", code);
-      }
+      term.append(...labelParts(label, key));
       hole = element("dd", "value");
       box.append(term, hole);
       const role = roleOf(key, depth, schema);
@@ -417,8 +471,7 @@ export class AnswerView {
     if (this.#current) this.#liftCaret();
     this.#current = field;
     field?.slot.box.classList.add("writing");
-    let label = "";
-    for (let at = field?.slot; at?.parent; at = at.parent) label = at.label;
+    const label = topLabel(field?.slot);
     if (label !== "" && label !== this.field) {
       this.field = label;
       this.onField();
@@ -504,12 +557,50 @@ function element(name, className) {
   return result;
 }
 
+/** The label of the top-level field that a slot is in. @param {Slot} [slot] */
+function topLabel(slot) {
+  let label = "";
+  for (let at = slot; at?.parent; at = at.parent) label = at.label;
+  return label;
+}
+
+/**
+ * A label, and the key where it is another.
+ *
+ * @param {string} label
+ * @param {string} key
+ */
+function labelParts(label, key) {
+  const name = element("span", "name");
+  name.textContent = label;
+  if (label === key) return [name];
+  const code = element("code", "key");
+  code.textContent = key;
+  return [name, " ", code];
+}
+
+/**
+ * @param {Field} parent
+ * @param {string} key
+ */
+function memberSchema({ type, slot }, key) {
+  return type === "array"
+    ? slot.schema?.items
+    : own(slot.schema?.properties, key);
+}
+
 /**
  * @param {Record<string, Schema>} columns
  * @param {HTMLElement} body
  */
 function table(columns, body) {
   const result = element("table");
+  result.append(tableHead(columns), body);
+  return result;
+}
+
+/** @param {Record<string, Schema>} columns */
+function tableHead(columns) {
   const row = element("tr");
   for (const [key, { title = key }] of Object.entries(columns)) {
     const head = element("th");
@@ -519,8 +610,7 @@ function table(columns, body) {
   }
   const head = element("thead");
   head.append(row);
-  result.append(head, body);
-  return result;
+  return head;
 }
 
 /** @param {Slot} slot @returns {"list" | "chips" | "table"} */

@@ -327,6 +327,15 @@ browserTest("says what to do after each error", async (stage) => {
     const call = await ask(stage);
     act(call, code);
     await stage.phase(phase);
+    await page.waitForSelector("#start:not([hidden])");
+    assertEquals(await page.$("#answer .pending"), null);
+    // Where nothing came there are no figures, and no place for an answer.
+    const came = !/no_json|refused|internal|large/.test(code);
+    assertEquals(
+      [code, await page.$("#figures[hidden]") === null],
+      [code, came],
+    );
+    assertEquals(await page.$("#answer:empty") === null, came);
     await stage.shows("#notice-title", zh.errors[code]!.title);
     const { title, advice } = zh.errors[code]!;
     assertEquals(await text("#notice-text"), advice);
@@ -576,6 +585,113 @@ browserTest(
   { language: "fr-FR" },
 );
 
+browserTest("keeps an answer when its language changes", async (stage) => {
+  const { page, phase, shows, text, model } = stage;
+  const en = messages.en;
+  await page.click("input[value=product]");
+  let call = await ask(stage);
+  call.say(JSON.stringify({
+    name: "云雀",
+    in_stock: true,
+    specs: [{ name: "重量", value: "4.8 克" }],
+  }));
+  call.end();
+  await phase("complete");
+  await page.click("#language");
+  assertEquals(await text(".headline .value"), "云雀");
+  assertEquals(
+    await list(stage, "#answer > .fields > .field > .label .name"),
+    ["Name", "In stock", "Specs"],
+  );
+  assertEquals(await list(stage, "th"), ["Item", "Value"]);
+  assertEquals(await list(stage, ".atom"), [en.yes]);
+  assertEquals(await text("#model"), en.model("scripted"));
+  assert(await page.$("#copy:not([disabled])"));
+  const { prompt, schema } = presets["product"]!.en;
+  // The next question is in the new language.
+  call = await ask(stage);
+  assertEquals([call.question.prompt, call.question.schema], [prompt, schema]);
+  call.say('{"name":"Lark');
+  await shows(".headline .value", "Lark");
+  await setValue(stage, "#prompt", "My own");
+  await page.click("#language");
+  await shows("#state-text", zh.writing("名称"));
+  assertEquals(await value(stage, "#prompt"), "My own");
+  call.say('"}');
+  call.end();
+  await phase("complete");
+  assertEquals(model.calls.length, 2);
+});
+
+browserTest("begins anew with another preset", async (stage) => {
+  const { page, phase, text } = stage;
+  const call = await ask(stage);
+  call.send({ type: "reasoning", text: "hm" });
+  call.say(articleText);
+  call.end();
+  await phase("complete");
+  await page.click("input[value=quiz]");
+  await phase("idle");
+  assertEquals(await text("#state-text"), zh.idle);
+  assertEquals(await list(stage, "#answer .text"), []);
+  assert(await page.$("#answer .pending"));
+  assertEquals(await text("#model"), "");
+  assertEquals(
+    await page.$(":is(#figures, #thoughts, #resumed):not([hidden])"),
+    null,
+  );
+  assertEquals(await page.$("#copy:not([disabled]), #wire li"), null);
+  await page.reload();
+  await phase("idle");
+});
+
+browserTest("tells the same figures after each reload", async (stage) => {
+  const { page, phase } = stage;
+  const call = await ask(stage);
+  call.say(articleText.slice(0, 20));
+  await phase("writing");
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  call.say(articleText.slice(20));
+  call.end();
+  await phase("complete");
+  const figures = () =>
+    list(stage, "#figures dd, .time-labels span, .bar-size, .timeline");
+  const told = await figures();
+  for (let times = 0; times < 2; times++) {
+    await new Promise((resolve) => setTimeout(resolve, 700));
+    await page.reload();
+    await phase("complete");
+    await page.waitForSelector("#copy:not([disabled])");
+    assertEquals(await figures(), told);
+  }
+});
+
+browserTest("takes away fields that never come", async (stage) => {
+  const { page, phase, shows } = stage;
+  const names = () => list(stage, "#answer > .fields > .field > .label .name");
+  let call = await ask(stage);
+  assertEquals(await names(), ["标题", "摘要"]);
+  call.say('{"caption":"雨');
+  await shows(".text", "雨");
+  assertEquals(await names(), ["caption"]);
+  call.say('","title":"夜"}');
+  call.end();
+  await phase("complete");
+  assertEquals(await names(), ["caption", "标题"]);
+
+  await page.click("input[value=product]");
+  call = await ask(stage);
+  call.say('{"name":"云雀","specs":[{"name":"重量"}],"x":1');
+  await shows(".headline .value", "云雀");
+  assertEquals((await names() as string[]).length, 8);
+  call.say("}");
+  call.end();
+  await phase("complete");
+  assertEquals(await names(), ["名称", "规格", "x"]);
+  assertEquals(await page.$(".pending"), null);
+  assertEquals(await list(stage, "td"), ["重量", ""]);
+});
+
 browserTest("copies a finished answer as JSON", async (stage) => {
   const { page, phase, shows, server } = stage;
   await page.browserContext().overridePermissions(server.url, [
@@ -698,6 +814,12 @@ async function list({ page }: Stage, selector: string): Promise<unknown> {
   return await page.evaluate(
     `[...document.querySelectorAll(${JSON.stringify(selector)})]
       .map((element) => element.textContent)`,
+  );
+}
+
+async function value({ page }: Stage, selector: string): Promise<unknown> {
+  return await page.evaluate(
+    `document.querySelector(${JSON.stringify(selector)}).value`,
   );
 }
 
