@@ -31,6 +31,7 @@ const zh = {
   wireNote: (/** @type {number} */ shown) => `最近 ${shown} 个事件`,
   wireHint: "每个事件只带新写的字，原样列在这里。",
   wireCut: "连接断开",
+  wireBusy: "服务器请求稍候",
   wireResumed: (/** @type {number} */ offset) => `从第 ${offset} 个字符续传`,
   figures: "数字",
   firstDelta: "第一个字",
@@ -57,6 +58,7 @@ const zh = {
   nothing: "无",
 
   idle: "准备好了",
+  idleExpired: "准备好了，上次的回答已不在服务器上",
   connecting: "正在连接…",
   retrying: (/** @type {number} */ attempt) =>
     `正在重新连接，第 ${attempt} 次…`,
@@ -67,6 +69,8 @@ const zh = {
   broken: (/** @type {string} */ seconds) =>
     `连接断开，${seconds} 秒后自动续传`,
   busy: (/** @type {string} */ seconds) => `服务器正忙，${seconds} 秒后再试`,
+  tooMany: (/** @type {string} */ seconds) =>
+    `一分钟内的回答太多，${seconds} 秒后再试`,
   offline: "网络已断开，恢复后自动续传",
   complete: (/** @type {number} */ characters) =>
     `完成，共 ${characters} 个字符`,
@@ -169,8 +173,8 @@ const zh = {
       advice: "它的版本可能与页面不一致，请刷新页面。",
     },
     too_many_streams: {
-      title: "同时打开的流太多",
-      advice: "关掉别的页面，或稍等片刻再试。",
+      title: "回答太多",
+      advice: "一分钟内的回答，或同时打开的流，超过了上限。稍等片刻再试。",
     },
     overloaded: { title: "服务器已满", advice: "稍等片刻再试。" },
     draining: { title: "服务器正在重启", advice: "稍等片刻再试。" },
@@ -191,7 +195,7 @@ const zh = {
 const en = {
   tagline: "The page grows as the model writes",
   prompt: "What shall the model write?",
-  promptHint: "What shall the model write?",
+  promptHint: "What shall the model write? May be left empty",
   start: "Start streaming",
   stop: "Stop",
   presets: "Shape of the answer",
@@ -213,6 +217,7 @@ const en = {
   wireNote: (shown) => `last ${shown} events`,
   wireHint: "Each event, as it came. It carries only what is new.",
   wireCut: "connection lost",
+  wireBusy: "the server asks to come back later",
   wireResumed: (offset) => `resumed at character ${offset}`,
   figures: "Numbers",
   firstDelta: "First word",
@@ -238,6 +243,7 @@ const en = {
   nothing: "none",
 
   idle: "Ready",
+  idleExpired: "Ready; the last answer is no longer on the server",
   connecting: "Connecting…",
   retrying: (attempt) => `Reconnecting, attempt ${attempt}…`,
   waiting: "Connected, waiting for the first word…",
@@ -246,6 +252,8 @@ const en = {
   writingAnswer: "Writing",
   broken: (seconds) => `Connection lost, carrying on in ${seconds} s`,
   busy: (seconds) => `The server is busy, next attempt in ${seconds} s`,
+  tooMany: (seconds) =>
+    `Too many answers in a minute, next attempt in ${seconds} s`,
   offline: "No network, carrying on when it is back",
   complete: (characters) => `Complete, ${characters} characters`,
   completeInvalid: "Complete, but the answer does not fit the schema",
@@ -351,8 +359,9 @@ const en = {
       advice: "Its version may differ from the page’s: reload the page.",
     },
     too_many_streams: {
-      title: "Too many open streams",
-      advice: "Close other pages, or wait a moment.",
+      title: "Too many answers",
+      advice:
+        "There is a limit to the answers in a minute, and to those open at once. Wait a moment.",
     },
     overloaded: {
       title: "The server is full",

@@ -39,7 +39,7 @@ let language = preferredLanguage();
 let say = messages[language];
 
 const view = new AnswerView(byId("answer"));
-const wire = new WireList(byId("wire"));
+const wire = new WireList(byId("wire"), byId("wire-note"));
 const meter = new Meter(say);
 
 /** @type {FieldStream | undefined} */
@@ -50,6 +50,7 @@ let preset = "article";
 /** Since the connection was lost, whether something has come. */
 let broken = false;
 let thinking = false;
+let promptInView = true;
 /** Repeats the state's text in the language that is chosen. */
 let describe = () => {};
 /** What is said when nothing has been asked. */
@@ -101,14 +102,16 @@ function showConnection({ status, attempt, offset, delay = 0, code }) {
       break;
     case "waiting":
     case "offline": {
-      if (!broken) wire.note(say.wireCut, "cut");
+      // A server that asks to come back later has lost nothing.
+      if (!broken) wire.note(code ? say.wireBusy : say.wireCut, "cut");
       broken = true;
-      meter.span("gap");
+      if (status === "offline" || !code) meter.span("gap");
       byId("resumed").hidden = true;
       const due = Date.now() + delay;
       const words = () => {
         const left = Math.max(0, due - Date.now()) / 1_000;
         const text = left.toFixed(left < 10 ? 1 : 0);
+        if (code === "too_many_streams") return say.tooMany(text);
         return code ? say.busy(text) : say.broken(text);
       };
       if (status === "offline") show("offline", () => say.offline);
@@ -135,10 +138,11 @@ function ask() {
 
 /**
  * @param {Question} asked
- * @param {{ lastEventId?: string, state?: unknown }} [from] Where to carry on. A
- * state is on the page already.
+ * @param {{ lastEventId?: string, state?: unknown, reloaded?: boolean }} [from]
+ * Where to carry on. A state is on the page already.
  */
-function follow(asked, { lastEventId, state } = {}) {
+function follow(asked, { lastEventId, state, reloaded = false } = {}) {
+  let gone = false;
   question = asked;
   byId("notice").hidden = true;
   byId("resumed").hidden = true;
@@ -203,7 +207,10 @@ function follow(asked, { lastEventId, state } = {}) {
         () => valid === false ? say.completeInvalid : say.complete(count),
       );
     },
-    onError: (error) => showError(error, current),
+    onError(error) {
+      gone = reloaded && error.code === "expired";
+      if (!gone) showError(error, current);
+    },
   });
   stream = current;
   save();
@@ -215,6 +222,8 @@ function follow(asked, { lastEventId, state } = {}) {
     current.close();
   }).finally(() => {
     if (stream === current) over(current);
+    // Nobody asked for it just now: so this is nothing to worry about.
+    if (gone) begin(() => say.idleExpired);
   });
 }
 
@@ -229,7 +238,6 @@ function over(ended) {
   // Of nothing there are no figures.
   byId("figures").hidden = ended.state === undefined;
   view.finish();
-  button("cut").disabled = true;
   button("copy").disabled = ended.state === undefined;
   button("copy").onclick = () => copy(ended.state);
   running(false);
@@ -248,10 +256,19 @@ function stop() {
  */
 function running(is) {
   const [shown, hidden] = is ? ["stop", "start"] : ["start", "stop"];
-  const focused = document.activeElement === byId(hidden);
+  const focused = document.activeElement;
   byId(shown).hidden = false;
   byId(hidden).hidden = true;
-  if (focused) byId(shown).focus();
+  byId("cut").hidden = !is;
+  placeStop();
+  if (focused instanceof HTMLElement && focused.hidden) {
+    byId(shown).focus({ preventScroll: true });
+  }
+}
+
+/** Whoever follows a long answer has left the first one behind. */
+function placeStop() {
+  byId("stop-here").hidden = !stream || promptInView;
 }
 
 /** Keeps what a reload needs. */
@@ -277,7 +294,7 @@ function showError(error, ended) {
   }
   show(
     code === "truncated" || code === "refused" ? code : "error",
-    () => advice().title,
+    () => say.failed,
   );
   if (path !== undefined) {
     view.flush();
@@ -286,10 +303,13 @@ function showError(error, ended) {
   }
   byId("notice").hidden = false;
   const words = byId("notice-words");
-  words.hidden = code !== "refused";
+  // What the model said, or what the server does not like.
+  words.hidden = code !== "refused" &&
+    (code !== "bad_request" || error.message === "HTTP 400");
   words.textContent = error.message;
   byId("live").textContent = `${advice().title} ${advice().advice}`;
   byId("token-form").hidden = code !== "unauthorized";
+  if (code === "unauthorized") byId("token").focus();
 
   const asked = /** @type {Question} */ (question);
   const { lastEventId, state } = ended;
@@ -327,7 +347,23 @@ async function sendToken(then) {
   if (response?.ok) {
     input.value = "";
     then();
-  } else byId("notice-text").textContent = say.tokenWrong;
+    return;
+  }
+  const describeBefore = describeNotice;
+  const words = () =>
+    response?.status === 401
+      ? say.tokenWrong
+      : say.errors["connection_lost"]?.title ?? say.failed;
+  describeNotice = () => {
+    describeBefore();
+    byId("notice-text").textContent = words();
+  };
+  describeNotice();
+  byId("live").textContent = "";
+  // Said again, if it is the same as before.
+  requestAnimationFrame(() => byId("live").textContent = words());
+  input.focus();
+  input.select();
 }
 
 // ---- Schema and presets
@@ -356,13 +392,17 @@ function readSchema() {
 
 /** @param {string} name */
 function choose(name) {
+  const editor = /** @type {HTMLDetailsElement} */ (byId("schema-editor"));
+  if (preset === "custom") editor.open = false;
   preset = name;
   const chosen = presets[name]?.[language];
   if (chosen) {
     textarea("prompt").value = chosen.prompt;
     textarea("schema").value = source(chosen.schema);
   } else {
-    /** @type {HTMLDetailsElement} */ (byId("schema-editor")).open = true;
+    // The last preset's, to begin with.
+    textarea("schema").value ||= source(originalFields[language]);
+    editor.open = true;
     textarea("schema").focus();
   }
   readSchema();
@@ -590,6 +630,12 @@ byId("prompt").addEventListener("keydown", (event) => {
 byId("prompt").addEventListener("input", fit);
 byId("schema").addEventListener("input", readSchema);
 byId("stop").addEventListener("click", stop);
+byId("stop-here").addEventListener("click", stop);
+new IntersectionObserver(([entry]) => {
+  promptInView = entry?.isIntersecting ?? true;
+  placeStop();
+}).observe(byId("start").parentElement ?? byId("ask"));
+addEventListener("resize", fit);
 byId("cut").addEventListener("click", () => stream?.reconnect());
 byId("language").addEventListener("click", () => {
   language = language === "zh" ? "en" : "zh";
@@ -614,5 +660,5 @@ if (earlier) {
   if (radio instanceof HTMLInputElement) radio.checked = true;
   fit();
   showModel(earlier.model ?? "");
-  follow(earlier, { lastEventId: `${earlier.id}.0` });
+  follow(earlier, { lastEventId: `${earlier.id}.0`, reloaded: true });
 }

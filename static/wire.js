@@ -15,18 +15,24 @@ const chunk = '{"status":"chunk","data":';
 
 export class WireList {
   #list;
+  #note;
   /** @type {HTMLElement[]} */
   #queue = [];
   #frame = 0;
 
-  /** @param {HTMLElement} list */
-  constructor(list) {
+  /**
+   * @param {HTMLElement} list
+   * @param {HTMLElement} note Says that there were more.
+   */
+  constructor(list, note) {
     this.#list = list;
+    this.#note = note;
   }
 
   clear() {
     this.#queue = [];
     this.#list.replaceChildren();
+    this.#note.hidden = true;
   }
 
   /** @param {{ id: string, data: string }} event */
@@ -69,13 +75,19 @@ export class WireList {
   /** @param {HTMLElement} item */
   #push(item) {
     this.#queue.push(item);
-    if (this.#queue.length > shown) this.#queue.shift();
+    if (this.#queue.length > shown) {
+      this.#queue.shift();
+      this.#note.hidden = false;
+    }
     this.#frame ||= requestAnimationFrame(() => {
       this.#frame = 0;
       const list = this.#list;
       list.append(...this.#queue);
       this.#queue = [];
-      while (list.childElementCount > shown) list.firstElementChild?.remove();
+      while (list.childElementCount > shown) {
+        list.firstElementChild?.remove();
+        this.#note.hidden = false;
+      }
     });
   }
 }

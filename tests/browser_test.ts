@@ -3,7 +3,7 @@ import axe from "axe-core";
 import { ModelError } from "../lib/model.ts";
 import type { ErrorCode } from "../lib/outcome.ts";
 import { messages } from "../static/messages.js";
-import { presets } from "../static/presets.js";
+import { originalFields, presets } from "../static/presets.js";
 import { cutAfter, startProxy } from "./_proxy.ts";
 import type { ModelCall } from "./_server.ts";
 import { browserTest, type Stage } from "./browser.ts";
@@ -44,6 +44,8 @@ browserTest(
     assert((await text("#n-first")).endsWith(" s"));
     assert(Number(await text("#n-events")) >= 4);
     assert((await text("#wire")).includes('"complete":["/title"]'));
+    // All events are there: nobody need be told how many are shown.
+    assert(await page.$("#wire-note[hidden]"));
     assertEquals(complaints, []);
   },
 );
@@ -158,24 +160,31 @@ browserTest(
   },
 );
 
-browserTest("says so when a reload finds the answer gone", async (stage) => {
-  const { page, phase, text, model } = stage;
-  await page.evaluate(`sessionStorage.setItem("fieldstream.question",
+browserTest(
+  "begins anew when a reload finds the answer gone",
+  async (stage) => {
+    const { page, phase, text, model } = stage;
+    await page.evaluate(`sessionStorage.setItem("fieldstream.question",
     JSON.stringify({ id: "abcdefghijklmnopqrstuv", prompt: "旧问题",
       preset: "article" }))`);
-  await page.reload();
-  await phase("error");
-  assertEquals(await text("#notice-title"), zh.errors["expired"]!.title);
-  assertEquals(model.calls.length, 0);
-  const next = model.nextCall();
-  await page.click("#notice-action");
-  const call = await next;
-  assertEquals(call.question.prompt, "旧问题");
-  call.say(articleText);
-  call.end();
-  await phase("complete");
-  assertEquals(await page.$("#notice:not([hidden])"), null);
-});
+    await page.reload();
+    await stage.shows("#state-text", zh.idleExpired);
+    await phase("idle");
+    await page.waitForSelector("#start:not([hidden])");
+    assertEquals(await page.$(":is(#notice, #figures):not([hidden])"), null);
+    assert(await page.$("#answer .pending"));
+    assertEquals(model.calls.length, 0);
+    await page.click("#language");
+    assertEquals(await text("#state-text"), messages.en.idleExpired);
+    await page.click("#language");
+    const call = await ask(stage);
+    assertEquals(call.question.prompt, "旧问题");
+    call.say(articleText);
+    call.end();
+    await phase("complete");
+    assertEquals(await page.$("#notice:not([hidden])"), null);
+  },
+);
 
 browserTest("waits for the network, and carries on", async (stage) => {
   const { page, phase, shows } = stage;
@@ -339,7 +348,7 @@ browserTest("says what to do after each error", async (stage) => {
     await stage.shows("#notice-title", zh.errors[code]!.title);
     const { title, advice } = zh.errors[code]!;
     assertEquals(await text("#notice-text"), advice);
-    assertEquals(await text("#state-text"), title);
+    assertEquals(await text("#state-text"), zh.failed);
     assertEquals(await text("#live"), `${title} ${advice}`);
     await page.waitForSelector("#start:not([hidden])");
     if (code === "truncated") {
@@ -381,7 +390,7 @@ browserTest("says so when the server refuses a request", async (stage) => {
       status,
       headers,
       contentType: "application/json",
-      body: JSON.stringify({ status: "error", code, message: "x" }),
+      body: JSON.stringify({ status: "error", code, message: "<b>x</b>" }),
     });
   });
   for (
@@ -405,7 +414,21 @@ browserTest("says so when the server refuses a request", async (stage) => {
     await phase("error");
     assertEquals(await text("#notice-text"), zh.errors[code]!.advice);
     await page.waitForSelector("#start:not([hidden])");
+    assertEquals(await page.$("#answer .pending"), null);
+    assert(await page.$("#figures[hidden]"));
+    const words = await page.$("#notice-words:not([hidden])");
+    assertEquals([code, words !== null], [code, code === "bad_request"]);
+    if (words) assertEquals(await text("#notice-words"), "<b>x</b>");
   }
+  const tooMany = "too_many_streams";
+  answer = { status: 429, code: tooMany, headers: { "Retry-After": "20" } };
+  await page.click("#start");
+  await phase("reconnecting");
+  assert(/^一分钟内的回答太多，2[01] 秒后再试/.test(await text("#state-text")));
+  await shows("#wire", zh.wireBusy);
+  assertEquals((await text("#wire")).includes(zh.wireCut), false);
+  await page.click("#stop");
+  await phase("stopped");
   answer = { status: 503, code: "overloaded", headers: { "Retry-After": "9" } };
   await page.click("#start");
   await phase("reconnecting");
@@ -419,12 +442,16 @@ browserTest("asks for the token, and carries on with it", async (stage) => {
   await page.click("#start");
   await phase("error");
   assertEquals(await text("#notice-title"), zh.errors["unauthorized"]!.title);
-  await page.type("#token", "wrong");
+  await page.waitForSelector("#start:not([hidden])");
+  assertEquals(await focused(stage), "token");
+  await page.keyboard.type("wrong");
   await page.keyboard.press("Enter");
   await shows("#notice-text", zh.tokenWrong);
-  await setValue(stage, "#token", "right");
+  await shows("#live", zh.tokenWrong);
+  // What is typed now replaces it.
   const next = model.nextCall();
-  await page.click("#token-form button");
+  await page.keyboard.type("right");
+  await page.keyboard.press("Enter");
   const call = await next;
   call.say(articleText);
   call.end();
@@ -555,6 +582,10 @@ browserTest(
     assert(await text(".lead .value") === summary);
     assert(Number(await page.evaluate("wire.childElementCount")) <= 300);
     assertEquals(
+      await page.$("#wire-note:not([hidden])") !== null,
+      Number((await text("#n-events")).replace(",", "")) > 300,
+    );
+    assertEquals(
       await page.evaluate(`[...document.querySelectorAll(".block")]
       .every((block) => block.textContent.length < 8_000)`),
       true,
@@ -665,6 +696,87 @@ browserTest("tells the same figures after each reload", async (stage) => {
     assertEquals(await figures(), told);
   }
 });
+
+browserTest("opens the schema editor for one of one's own", async (stage) => {
+  const { page } = stage;
+  await page.click("input[value=custom]");
+  assert(await page.$("#schema-editor[open]"));
+  assertEquals(
+    JSON.parse(String(await value(stage, "#schema"))),
+    originalFields.zh,
+  );
+  await page.click("input[value=recipe]");
+  assertEquals(await page.$("#schema-editor[open]"), null);
+  await page.click("input[value=custom]");
+  assert(await page.$("#schema-editor[open]"));
+  assertEquals(
+    JSON.parse(String(await value(stage, "#schema"))),
+    presets["recipe"]!.zh.schema,
+  );
+  await page.click("input[value=article]");
+  assertEquals(await page.$("#schema-editor[open]"), null);
+  assertEquals(await value(stage, "#schema"), "");
+});
+
+browserTest("keeps what stops and cuts in view", async (stage) => {
+  const { page, phase } = stage;
+  assertEquals(await page.$(":is(#cut, #stop-here):not([hidden])"), null);
+  const call = await ask(stage);
+  call.say(`{"title":"长","summary":"${"很长的回答。\\n".repeat(80)}`);
+  await page.waitForFunction("scrollY > 300");
+  await page.waitForSelector("#stop-here:not([hidden])");
+  for (const id of ["cut", "stop-here"]) {
+    const inView = await page.evaluate(`(() => {
+      const { top, bottom } = document.getElementById("${id}")
+        .getBoundingClientRect();
+      return top >= 0 && bottom <= innerHeight;
+    })()`);
+    assertEquals([id, inView], [id, true]);
+  }
+  await page.click("#cut");
+  await page.waitForSelector("#resumed:not([hidden])");
+  const scrolled = await page.evaluate("scrollY");
+  await page.click("#stop-here");
+  await phase("stopped");
+  await page.waitForSelector("#start:not([hidden])");
+  assertEquals(await focused(stage), "start");
+  assertEquals(await page.evaluate("scrollY"), scrolled);
+  assertEquals(await page.$(":is(#cut, #stop-here):not([hidden])"), null);
+});
+
+browserTest("does not move when its state changes", async (stage) => {
+  const { page, phase, shows } = stage;
+  const top = () =>
+    page.evaluate("answer.getBoundingClientRect().top + scrollY");
+  const expected = await top();
+  const call = await ask(stage);
+  call.say('{"title":"科技');
+  await phase("writing");
+  assertEquals(await top(), expected);
+  await page.click("#cut");
+  await phase("reconnecting");
+  assertEquals(await top(), expected);
+  await shows("#resumed", zh.resumed(12));
+  assertEquals(await top(), expected);
+  call.say('"}');
+  call.end();
+  await phase("complete");
+  assertEquals(await top(), expected);
+});
+
+browserTest("shows a prompt whole on a phone", async (stage) => {
+  const { page } = stage;
+  for (const preset of ["product", "article", "quiz"]) {
+    await page.click(`input[value=${preset}]`);
+    assertEquals(
+      await page.evaluate(
+        "[prompt.scrollHeight - prompt.clientHeight, prompt.scrollHeight > 60]"
+          .replaceAll("prompt", 'document.querySelector("#prompt")'),
+      ),
+      [0, preset !== "article"],
+    );
+  }
+}, { language: "en-US", width: 320, height: 640 });
 
 browserTest("takes away fields that never come", async (stage) => {
   const { page, phase, shows } = stage;

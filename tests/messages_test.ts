@@ -24,6 +24,19 @@ Deno.test("page says the same in each language", () => {
   assertEquals(shape(messages.en), shape(messages.zh));
 });
 
+Deno.test("page says in its HTML what it says in Chinese", async () => {
+  const url = new URL("../static/index.html", import.meta.url);
+  const html = await Deno.readTextFile(url);
+  const texts = html.matchAll(/data-t="(\w+)"[^>]*>([^<]*)</g);
+  let count = 0;
+  for (const [, key, text] of texts) {
+    const said: Record<string, unknown> = messages.zh;
+    assertEquals([key, text], [key, said[key!]]);
+    count++;
+  }
+  assert(count > 15);
+});
+
 /** Names and types, without the words. */
 function shape(value: unknown): unknown {
   if (typeof value !== "object" || value === null) return typeof value;
