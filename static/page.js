@@ -53,6 +53,8 @@ let thinking = false;
 let promptInView = true;
 /** Repeats the state's text in the language that is chosen. */
 let describe = () => {};
+/** The same for where it was carried on with. */
+let describeResumed = () => {};
 /** What is said when nothing has been asked. */
 let idleWords = () => say.idle;
 /** The same for an error's notice. */
@@ -91,13 +93,14 @@ function showConnection({ status, attempt, offset, delay = 0, code }) {
     case "open":
       if (offset !== undefined && broken) {
         wire.note(say.wireResumed(offset), "resumed");
-        const resumed = byId("resumed");
-        resumed.textContent = say.resumed(offset);
-        resumed.hidden = false;
+        describeResumed = () =>
+          byId("resumed").textContent = say.resumed(offset);
+        describeResumed();
+        byId("resumed").hidden = false;
         byId("live").textContent = say.resumed(offset);
       }
       meter.span(thinking ? "think" : "wait");
-      show("waiting", () => say.waiting, broken);
+      show("waiting", () => offset ? say.connected : say.waiting, broken);
       broken = false;
       break;
     case "waiting":
@@ -404,6 +407,8 @@ function choose(name) {
     textarea("schema").value ||= source(originalFields[language]);
     editor.open = true;
     textarea("schema").focus();
+    textarea("schema").setSelectionRange(0, 0);
+    textarea("schema").scrollTop = 0;
   }
   readSchema();
   fit();
@@ -504,6 +509,7 @@ function speak() {
   meter.speak(say);
   showModel(question?.model ?? "");
   describeNotice();
+  describeResumed();
   translateQuestion();
   if (question) view.relabel(fieldsOf(question));
   describe();

@@ -636,6 +636,7 @@ browserTest("keeps an answer when its language changes", async (stage) => {
   );
   assertEquals(await list(stage, "th"), ["Item", "Value"]);
   assertEquals(await list(stage, ".atom"), [en.yes]);
+  assertEquals(await text("#cut"), en.cut + en.cutWhat);
   assertEquals(await text("#model"), en.model("scripted"));
   assert(await page.$("#copy:not([disabled])"));
   const { prompt, schema } = presets["product"]!.en;
@@ -757,6 +758,7 @@ browserTest("does not move when its state changes", async (stage) => {
   await phase("reconnecting");
   assertEquals(await top(), expected);
   await shows("#resumed", zh.resumed(12));
+  await shows("#state-text", zh.connected);
   assertEquals(await top(), expected);
   call.say('"}');
   call.end();
