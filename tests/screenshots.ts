@@ -1,52 +1,27 @@
 // Makes the pictures in docs/: `deno task screenshots`. The animation needs
 // img2webp (Debian: webp); without it only the still pictures are made.
 
-import { DEMO_MODEL } from "../lib/demo_model.ts";
+import { createDemoFetch, DEMO_MODEL } from "../lib/demo_model.ts";
+import { createAsk, type Question } from "../lib/model.ts";
 import type { ModelCall } from "./_server.ts";
 import { testConfig } from "./_server.ts";
 import { onStage, type StageOptions } from "./browser.ts";
 
 const docs = new URL("../docs/", import.meta.url).pathname;
 
-const articles = {
-  "zh-CN": {
-    title: "城市里的第二条河",
-    summary:
-      "雨水曾经只是需要排走的麻烦，如今一些城市开始为它另修一条河。下沉的花园、" +
-      "会呼吸的路面和屋顶上的浅池，把一场暴雨拆成许多小段，慢慢还给土地。" +
-      "工程师说，这不是与水争地，而是给水留一条回家的路；孩子们只知道，" +
-      "雨停之后，操场边会出现一条可以踩着石头走过去的小溪。",
-  },
-  "en-US": {
-    title: "A Second River",
-    summary:
-      "Rain used to be a nuisance to be piped away. Now some cities are " +
-      "giving it a river of its own: sunken gardens, streets that breathe, and " +
-      "shallow pools on the roofs take a storm apart and hand it back to the " +
-      "ground, slowly. Engineers call it leaving room for water. Children only " +
-      "know that after the rain there is a brook beside the playground, just " +
-      "narrow enough to cross on stones.",
-  },
-};
-
-const recipe = {
-  title: "番茄炒蛋",
-  summary: "酸甜多汁，十分钟上桌。鸡蛋要嫩，番茄要炒出汁，剩下的交给米饭。",
-  minutes: 10,
-  servings: 2,
-  ingredients: [
-    { name: "番茄", amount: "2 个，约 300 克" },
-    { name: "鸡蛋", amount: "3 个" },
-    { name: "盐", amount: "半茶匙" },
-    { name: "糖", amount: "1 茶匙" },
-  ],
-  steps: [
-    "番茄切块；鸡蛋加少许盐和一勺温水打散。",
-    "热油滑炒鸡蛋，刚刚凝固就盛出。",
-    "下番茄炒出汁，加糖和盐。",
-  ],
-  tip: "",
-};
+/** The demo model's answer, as whoever starts the server gets it. */
+async function answerTo(question: Question): Promise<string> {
+  const ask = createAsk({
+    ...config.model,
+    responseFormat: "json_schema",
+    fetch: createDemoFetch({ tokensPerSecond: Infinity }),
+  });
+  let text = "";
+  for await (const parts of ask(question, new AbortController().signal)) {
+    for (const part of parts) if (part.type === "text") text += part.text;
+  }
+  return text;
+}
 
 /** Says a text at the pace of a model: a few characters at a time. */
 async function write(call: ModelCall, text: string): Promise<void> {
@@ -65,13 +40,16 @@ const config = {
 
 async function still(
   name: string,
-  { preset = "article", prompt, text, ends, cuts, ...options }: StageOptions & {
-    preset?: string;
-    prompt: string;
-    text: string;
-    ends?: boolean;
-    cuts?: boolean;
-  },
+  { preset = "article", prompt, share = 1, ends, cuts, ...options }:
+    & StageOptions
+    & {
+      preset?: string;
+      prompt: string;
+      /** How much of the answer has been written. */
+      share?: number;
+      ends?: boolean;
+      cuts?: boolean;
+    },
 ): Promise<void> {
   await onStage(async ({ page, model, phase }) => {
     await page.click(`input[value=${preset}]`);
@@ -83,6 +61,8 @@ async function still(
     const call = await next;
     await page.evaluate("document.activeElement.blur()");
     await new Promise((resolve) => setTimeout(resolve, 400));
+    const whole = await answerTo(call.question);
+    const text = whole.slice(0, Math.round(whole.length * share));
     const half = cuts ? Math.round(text.length * 0.45) : text.length;
     await write(call, text.slice(0, half));
     if (cuts) {
@@ -99,6 +79,7 @@ async function still(
     }
     // Whatever flies has landed, and the numbers have been written.
     await new Promise((resolve) => setTimeout(resolve, 600));
+    if (ends) await page.evaluate("scrollTo(0, 0)");
     await page.screenshot({ path: `${docs}${name}.png` });
   }, { config, ...options });
   console.log(`docs/${name}.png`);
@@ -109,7 +90,6 @@ async function animation(name: string): Promise<void> {
   const folder = await Deno.makeTempDir();
   const frames: { path: string; at: number }[] = [];
   await onStage(async ({ page, model, phase }) => {
-    const text = JSON.stringify(articles["en-US"]);
     await page.evaluate(
       `document.querySelector("#prompt").value = "Rain in the city"`,
     );
@@ -117,7 +97,7 @@ async function animation(name: string): Promise<void> {
     session.on("Page.screencastFrame", ({ data, metadata, sessionId }) => {
       const at = (metadata.timestamp ?? 0) * 1000;
       session.send("Page.screencastFrameAck", { sessionId }).catch(() => {});
-      if (at - (frames.at(-1)?.at ?? 0) < 100) return;
+      if (at - (frames.at(-1)?.at ?? 0) < 165) return;
       const path = `${folder}/${frames.length}.png`;
       Deno.writeFileSync(path, Uint8Array.fromBase64(data));
       frames.push({ path, at });
@@ -128,6 +108,7 @@ async function animation(name: string): Promise<void> {
     const call = await next;
     await page.evaluate("document.activeElement.blur()");
     await new Promise((resolve) => setTimeout(resolve, 500));
+    const text = await answerTo(call.question);
     const half = Math.round(text.length * 0.4);
     await write(call, text.slice(0, half));
     await page.click("#cut");
@@ -158,45 +139,39 @@ async function animation(name: string): Promise<void> {
 }
 
 if (import.meta.main) {
-  const zh = articles["zh-CN"];
-  const en = articles["en-US"];
-  const part = (answer: unknown, share: number) => {
-    const text = JSON.stringify(answer);
-    return text.slice(0, Math.round(text.length * share));
-  };
-  const wide = { width: 1240, height: 1010 };
+  const wide = { width: 1240, height: 1120 };
   await still("page", {
     ...wide,
     language: "en-US",
     prompt: "Rain in the city",
-    text: part(en, 0.72),
+    share: 0.72,
   });
   await still("page.zh-CN", {
     ...wide,
-    prompt: "城市与雨水",
-    text: part(zh, 0.78),
+    prompt: "城市与雨",
+    share: 0.55,
   });
   await still("page-dark", {
     ...wide,
+    height: 1085,
     dark: true,
-    prompt: "城市与雨水",
-    text: JSON.stringify(zh),
+    prompt: "城市与雨",
     cuts: true,
     ends: true,
   });
   await still("recipe", {
     width: 1240,
-    height: 1120,
+    height: 1400,
     preset: "recipe",
     prompt: "番茄炒蛋，两人份",
-    text: part(recipe, 0.93),
+    share: 0.93,
   });
   await still("phone", {
     width: 360,
     height: 780,
     scale: 2,
-    prompt: "城市与雨水",
-    text: part(zh, 0.5),
+    prompt: "城市与雨",
+    share: 0.5,
   });
   await animation("streaming");
 }
