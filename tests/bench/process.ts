@@ -132,6 +132,8 @@ export async function startFieldstream(upstreamUrl: string): Promise<Started> {
     OPENAI_MODEL: "scripted",
     OPENAI_BASE_URL: `${upstreamUrl}/v1`,
     LIMITS: JSON.stringify({
+      // A proxy's request ends with its reader too.
+      lingerSeconds: 0.1,
       streams: many,
       streamsPerClient: many,
       generationsPerMinute: many,

@@ -74,9 +74,9 @@ class Samples {
 async function printFlood(): Promise<void> {
   for (
     const { size, streams, rounds } of [
-      { size: 8192, streams: 20, rounds: 7 },
+      { size: 8192, streams: 20, rounds: 5 },
       // A stream of the slowest takes half a minute.
-      { size: 65536, streams: 1, rounds: 3 },
+      { size: 65536, streams: 1, rounds: 1 },
     ]
   ) {
     const script: Script = { kind: "article", size, rate: 0 };
@@ -118,9 +118,9 @@ async function printPace(): Promise<void> {
   const rate = 50;
   for (
     const { streams, head, rounds } of [
-      { streams: 200, head: 0, rounds: 9 },
-      { streams: 100, head: 0, rounds: 7 },
-      { streams: 100, head: 200_000, rounds: 7 },
+      { streams: 200, head: 0, rounds: 5 },
+      { streams: 100, head: 0, rounds: 5 },
+      { streams: 100, head: 200_000, rounds: 5 },
     ]
   ) {
     const script: Script = { kind: "clock", size: 1e6, rate, head };
@@ -137,7 +137,7 @@ async function printPace(): Promise<void> {
       const count = await client.run({ do: "count" });
       const cost = (server.cpu() - before) * 1000 / count.tokens;
       await client.run({ do: "close" });
-      await sleep(300);
+      await sleep(1000);
       if (count.tokens < 0.9 * streams * rate * count.seconds) {
         console.error(`(${name} could not keep up in one round)`);
       }
