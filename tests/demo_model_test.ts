@@ -678,20 +678,27 @@ Deno.test("the demo model makes up for a reader that was late", async () => {
 });
 
 Deno.test("the demo model falls silent, and its stream can be cancelled", async () => {
-  const response = await ask("demo:silence");
+  const clock = new TestClock();
+  const response = await ask("demo:silence", { options: { clock } });
+  // All that is due by then comes at once.
+  clock.goTo(600_000);
   const reader = response.body!.getReader();
-  let last: Promise<unknown> = Promise.resolve();
+  let last = reader.read();
   let waiting = false;
   while (!waiting) {
-    last = reader.read();
-    // All that is ready comes within a few turns of the event loop.
     waiting = await Promise.race([
-      last.then(() => false),
-      new Promise<boolean>((resolve) => setTimeout(() => resolve(true), 20)),
+      last.then(({ done }) => {
+        assert(!done, "it has ended instead");
+        last = reader.read();
+        return false;
+      }),
+      new Promise<boolean>((resolve) => setTimeout(() => resolve(true), 0)),
     ]);
   }
+  // Nothing more will come, however long one waits.
+  assertEquals(clock.pending, 0);
   await reader.cancel();
-  assertEquals(await last, { done: true, value: undefined });
+  assert((await last).done);
 });
 
 Deno.test("aborting ends the demo model's stream with an AbortError", async () => {
