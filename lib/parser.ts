@@ -224,6 +224,10 @@ export class JsonPatchParser {
    * @throws {JsonBoundsError} If a bound is passed; likewise.
    */
   write(text: string): Operation[] {
+    if (this.#isPlainText(text)) {
+      this.#position += text.length;
+      return [{ op: "append", path: this.#path, value: text }];
+    }
     this.#checkUsable();
     const operations: Operation[] = [];
     const room = this.#maxLength - this.#position;
@@ -267,6 +271,24 @@ export class JsonPatchParser {
       this.#fail("unexpected end of the text", 0, operations);
     }
     return operations;
+  }
+
+  /**
+   * The fast path, which most tokens take: whether the piece is nothing but text
+   * in the middle of a string.
+   */
+  #isPlainText(text: string): boolean {
+    if (
+      this.#state !== STRING || this.#escape !== "" || this.#high !== "" ||
+      this.#failure !== undefined || text === "" ||
+      text.length > this.#maxLength - this.#position
+    ) return false;
+    let unit = 0;
+    for (let index = 0; index < text.length; index++) {
+      unit = text.charCodeAt(index);
+      if (unit === QUOTE || unit === BACKSLASH || unit < 0x20) return false;
+    }
+    return !isHighSurrogate(unit);
   }
 
   /** Reads a string's or key's text up to its end, an escape or the piece's end. */

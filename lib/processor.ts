@@ -96,6 +96,10 @@ export class IncrementalProcessor {
    * document.
    */
   processPatch(operations: readonly Operation[]): Delta | undefined {
+    const [first] = operations;
+    if (
+      operations.length === 1 && first!.op === "append" && !this.#keepValues
+    ) return this.#delta.takeAppend(first!.path, first!.value);
     for (const operation of operations) {
       if (this.#keepValues) this.#change(operation);
       else this.#pass(operation);
@@ -345,6 +349,13 @@ class DeltaBuilder {
     return delta;
   }
 
+  /** The fast path, which most tokens take: the delta of one `append` alone. */
+  takeAppend(path: string, text: string): Delta {
+    if (path === "") return { data: text };
+    this.#find(path);
+    return { data: this.#wrap(objectOf(this.#key, text), 0) };
+  }
+
   /** Finds the parent of `path` in the delta, if it is there; notes its key. */
   #find(path: string): Node | undefined {
     if (path !== this.#path) {
@@ -371,13 +382,20 @@ class DeltaBuilder {
     const [around, depth] = this.#data === undefined
       ? [undefined, -1]
       : this.#descend();
+    this.#parent = objectOf(this.#key, value);
+    const node = this.#wrap(this.#parent, depth + 1);
+    if (around === undefined) this.#data = node;
+    else setMember(around, this.#parentKeys[depth]!, node);
+  }
+
+  /** Makes what is around the parent of the value looked for last. */
+  #wrap(parent: Node, depth: number): Node {
     const keys = this.#parentKeys;
-    let node = this.#parent = objectOf(this.#key, value);
-    for (let at = keys.length - 1; at > depth; at--) {
+    let node = parent;
+    for (let at = keys.length - 1; at >= depth; at--) {
       node = objectOf(keys[at]!, node);
     }
-    if (around === undefined) this.#data = node;
-    else setMember(around, keys[depth]!, node);
+    return node;
   }
 
   /** The innermost value that is there around the one looked for last. */
@@ -484,10 +502,7 @@ function isRawNumber(value: object): boolean {
 
 /** Whether `key` names an array's element or, also as `-`, the place behind. */
 function isIndex(key: string, length: number): boolean {
-  const index = Number(key);
-  return key === "-" ||
-    Number.isInteger(index) && index >= 0 && index <= length &&
-      String(index) === key;
+  return key === "-" || parseIndex(key) <= length;
 }
 
 /** An own member: `__proto__` and the like are keys as any other. */
@@ -495,20 +510,32 @@ function member(node: Node, key: string): unknown {
   return Object.hasOwn(node, key) ? node[key] : undefined;
 }
 
+/** Objects of one member, by their index. */
+const TEMPLATES: Node[] = Array.from(
+  { length: 100 },
+  (_, index) => ({ [index]: 0 }),
+);
+
 /**
- * An object of one member. One made with a large index would be given room for
- * all smaller ones, which costs ten times as much as parsing it.
+ * An object of one member. Where its name is an index, the engine makes room
+ * for all smaller ones too, which costs ten times as much: a copy of such an
+ * object costs less, and for a large index, one that is parsed.
  */
 function objectOf(key: string, value: unknown): Node {
-  const object: Node = isLargeIndex(key) ? JSON.parse(`{"${key}":0}`) : {};
+  const index = parseIndex(key);
+  let object: Node = {};
+  if (index < TEMPLATES.length) object = { ...TEMPLATES[index] };
+  else if (index >= 0) object = JSON.parse(`{"${key}":0}`);
   setMember(object, key, value);
   return object;
 }
 
-function isLargeIndex(key: string): boolean {
-  if (key.charCodeAt(0) > 0x39) return false;
+/** The array index that a member's name is; `NaN` if it is none. */
+function parseIndex(key: string): number {
+  const unit = key.charCodeAt(0);
+  if (unit < 0x30 || unit > 0x39) return NaN;
   const index = Number(key);
-  return index > 99 && String(index) === key;
+  return Number.isInteger(index) && String(index) === key ? index : NaN;
 }
 
 function setMember(node: Node, key: string, value: unknown): void {
