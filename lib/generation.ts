@@ -118,10 +118,11 @@ export class Generation {
     this.#lastTokenAt = this.#context.clock.now();
     this.#awaitToken();
     try {
-      for await (const parts of this.#context.ask(this.#question, signal)) {
-        for (const part of parts) this.#take(part);
-        if (signal.aborted) break;
-      }
+      await this.#context.ask(
+        this.#question,
+        signal,
+        (part) => this.#take(part),
+      );
       this.finish(this.#judge());
     } catch (error) {
       // What is thrown behind the end of it, for instance because it is over,
@@ -286,7 +287,7 @@ export class Generation {
       if (error instanceof JsonBoundsError) {
         return this.#fail("output_too_large", error);
       }
-      throw error;
+      return this.#fail("internal", error);
     }
   }
 

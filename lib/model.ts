@@ -39,16 +39,17 @@ export type Part =
   | { type: "usage"; usage: unknown };
 
 /**
- * Asks a model.
+ * Asks a model. Resolves when it has said all.
  *
- * @returns What it says, in the order it says it: a list for each piece of the
- * provider's response.
+ * @param onPart Called with what it says, in the order it says it. A callback,
+ * as an async iterator would cost a tenth of what the server does for a token.
  * @throws {ModelError} If the provider fails.
  */
 export type Ask = (
   question: Question,
   signal: AbortSignal,
-) => AsyncIterable<Part[]>;
+  onPart: (part: Part) => void,
+) => Promise<void>;
 
 /** The provider failed. Its message is for the log, not for clients. */
 export class ModelError extends Error {
@@ -83,15 +84,15 @@ export function createAsk(options: ModelOptions): Ask {
     timeout: options.timeout,
     fetch: (url, init) => send(url, { ...init, headers }),
   });
-  return async function* ask(question, signal) {
+  return async function ask(question, signal, onPart) {
     let finished = false;
     try {
       const response = await client.chat.completions
         .create(requestBody(question, options), { signal }).asResponse();
-      for await (const parts of readParts(response.body!)) {
-        finished ||= parts.some(({ type }) => type === "finish");
-        yield parts;
-      }
+      await readParts(response.body!, (part) => {
+        finished ||= part.type === "finish";
+        onPart(part);
+      });
       if (!finished) throw new Error("The stream has no finish reason");
     } catch (error) {
       // Where the model has finished, a connection that breaks takes nothing.
@@ -150,17 +151,17 @@ const MAX_EVENT_LENGTH = 8_000_000;
  * Reads a Chat Completions stream. A reader that brings its own buffer costs a
  * sixth of the default one, and a decoder of one's own a third of the client's.
  */
-async function* readParts(
+async function readParts(
   body: ReadableStream<Uint8Array>,
-): AsyncGenerator<Part[]> {
-  let parts: Part[] = [];
+  onPart: (part: Part) => void,
+): Promise<void> {
   let ended = false;
   const events = createParser({
     // Past it, the parser throws at what it is fed next.
     maxBufferSize: MAX_EVENT_LENGTH,
     onEvent: ({ data }) => {
       ended ||= data === "[DONE]";
-      if (!ended) addParts(data, parts);
+      if (!ended) readChunk(data, onPart);
     },
   });
   const decoder = new TextDecoder();
@@ -169,14 +170,8 @@ async function* readParts(
   try {
     while (!ended) {
       const { done, value } = await reader.read(buffer);
-      try {
-        // A last event whose blank line is missing counts all the same.
-        events.feed(done ? "\n\n" : decoder.decode(value, { stream: true }));
-      } finally {
-        // What came before a fault has been said.
-        if (parts.length > 0) yield parts;
-      }
-      parts = [];
+      // A last event whose blank line is missing counts all the same.
+      events.feed(done ? "\n\n" : decoder.decode(value, { stream: true }));
       if (done) break;
       buffer = new Uint8Array(value.buffer);
     }
@@ -203,31 +198,24 @@ interface Chunk {
   }[];
 }
 
-function addParts(data: string, parts: Part[]): void {
+function readChunk(data: string, onPart: (part: Part) => void): void {
   const chunk: Chunk = JSON.parse(data);
   if (chunk.error) {
     throw new ModelError("upstream_unavailable", describe(chunk.error));
   }
+  const onText = (type: "text" | "reasoning" | "refusal", text: unknown) => {
+    if (typeof text === "string" && text !== "") onPart({ type, text });
+  };
   for (const choice of chunk.choices ?? []) {
     if (choice.index) continue;
     const { content, refusal, ...delta } = choice.delta ?? {};
-    addText("reasoning", delta.reasoning_content || delta.reasoning, parts);
-    addText("text", content, parts);
-    addText("refusal", refusal, parts);
+    onText("reasoning", delta.reasoning_content || delta.reasoning);
+    onText("text", content);
+    onText("refusal", refusal);
     const reason = choice.finish_reason;
-    if (reason) parts.push({ type: "finish", reason: wordOf(reason) });
+    if (reason) onPart({ type: "finish", reason: wordOf(reason) });
   }
-  if (chunk.usage) {
-    parts.push({ type: "usage", usage: numbersOf(chunk.usage) });
-  }
-}
-
-function addText(
-  type: "text" | "reasoning" | "refusal",
-  text: unknown,
-  parts: Part[],
-): void {
-  if (typeof text === "string" && text !== "") parts.push({ type, text });
+  if (chunk.usage) onPart({ type: "usage", usage: numbersOf(chunk.usage) });
 }
 
 /** A finish reason, which clients see: a provider's word, not its prose. */

@@ -132,13 +132,13 @@ export class ScriptedModel {
     this.#script = script;
   }
 
-  readonly ask: Ask = (question, signal) => {
+  readonly ask: Ask = async (question, signal, onPart) => {
     const call = new ModelCall(question, signal);
     this.calls.push(call);
     this.#called.resolve(call);
     this.#called = Promise.withResolvers();
     this.#script?.(call);
-    return call.stream;
+    for await (const parts of call.stream) parts.forEach(onPart);
   };
 
   /** The next request that comes. Call this before it can come. */

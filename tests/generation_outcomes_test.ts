@@ -60,11 +60,11 @@ function request(body: BodyInit, headers: HeadersInit = {}): Request {
 
 /** A model that says this, part by part, and breaks off at an error. */
 function saying(...parts: (Part | Error)[]): Ask {
-  return async function* () {
+  return async (_question, _signal, onPart) => {
     for (const part of parts) {
       if (part instanceof Error) throw part;
       await Promise.resolve();
-      yield [part];
+      onPart(part);
     }
   };
 }

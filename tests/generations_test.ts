@@ -183,15 +183,12 @@ Deno.test("the model may be silent for so long, and no longer", async () => {
 Deno.test("a model that does not heed the abort is heard no longer", async () => {
   const rest = Promise.withResolvers<void>();
   let returned = false;
-  const { generations, clock } = setUp(async function* () {
-    try {
-      yield [{ type: "text", text: '{"a":"' }];
-      await rest.promise;
-      yield [{ type: "text", text: 'b"}' }, { type: "finish", reason: "stop" }];
-      yield [{ type: "text", text: "c" }];
-    } finally {
-      returned = true;
-    }
+  const { generations, clock } = setUp(async (_question, _signal, onPart) => {
+    onPart({ type: "text", text: '{"a":"' });
+    await rest.promise;
+    onPart({ type: "text", text: 'b"}' });
+    onPart({ type: "finish", reason: "stop" });
+    returned = true;
   });
   const generation = start(generations);
   generation.snapshot();
@@ -217,8 +214,7 @@ Deno.test("a model that cannot be asked ends the generation, and throws nowhere"
       () => {
         throw new Error("Cannot ask: a test");
       },
-      // deno-lint-ignore require-yield
-      async function* () {
+      async () => {
         await turn();
         throw new TypeError("Cannot ask: a test");
       },

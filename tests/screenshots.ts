@@ -17,9 +17,9 @@ async function answerTo(question: Question): Promise<string> {
     fetch: createDemoFetch({ tokensPerSecond: Infinity }),
   });
   let text = "";
-  for await (const parts of ask(question, new AbortController().signal)) {
-    for (const part of parts) if (part.type === "text") text += part.text;
-  }
+  await ask(question, new AbortController().signal, (part) => {
+    if (part.type === "text") text += part.text;
+  });
   return text;
 }
 
