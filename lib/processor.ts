@@ -96,10 +96,12 @@ export class IncrementalProcessor {
    * document.
    */
   processPatch(operations: readonly Operation[]): Delta | undefined {
-    const [first] = operations;
-    if (
-      operations.length === 1 && first!.op === "append" && !this.#keepValues
-    ) return this.#delta.takeAppend(first!.path, first!.value);
+    if (operations.length === 1 && !this.#keepValues && this.#delta.empty) {
+      const operation = operations[0]!;
+      if (operation.op === "append") {
+        return this.#delta.takeAppend(operation.path, operation.value);
+      }
+    }
     for (const operation of operations) {
       if (this.#keepValues) this.#change(operation);
       else this.#pass(operation);
@@ -281,6 +283,12 @@ class DeltaBuilder {
   #parentKeys: string[] = [];
   /** The object or array in `#data` at `#parentPath`, once it is needed. */
   #parent: Node | undefined;
+
+  /** Whether nothing has changed yet. */
+  get empty(): boolean {
+    return this.#data === undefined && this.#reset === undefined &&
+      this.#complete === undefined;
+  }
 
   set(path: string, value: unknown): void {
     if (path === "") {

@@ -469,6 +469,10 @@ Deno.test("parser reads nothing more once it has failed", () => {
   );
   assertThrows(() => syntax.end(), TypeError, "the parser has failed");
 
+  const inString = new JsonPatchParser();
+  assertThrows(() => inString.write('"a\n'), JsonSyntaxError);
+  assertThrows(() => inString.write("a"), TypeError, "the parser has failed");
+
   const bounds = new JsonPatchParser({ maxDepth: 0 });
   assertThrows(() => bounds.write("{"), JsonBoundsError);
   assertThrows(() => bounds.end(), TypeError, "nested deeper than 0");

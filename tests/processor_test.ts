@@ -657,6 +657,39 @@ Deno.test("processor without the document rejects what it cannot pass on", () =>
   );
 });
 
+Deno.test("processor without the document tells with the next list what a failed one did", () => {
+  const move = { op: "move", path: "/a" } as unknown as Operation;
+  const lists: [failed: Operation, delta: Delta][] = [
+    [{ op: "append", path: "/b", value: "1" }, { data: { b: "1", a: "2" } }],
+    [{ op: "complete", path: "/b" }, { data: { a: "2" }, complete: ["/b"] }],
+    [{ op: "remove", path: "/b" }, { data: { a: "2" }, reset: ["/b"] }],
+  ];
+  for (const [failed, delta] of lists) {
+    const processor = new IncrementalProcessor({ keepValues: false });
+    assertThrows(() => processor.processPatch([failed, move]), TypeError);
+    assertEquals(
+      processor.processPatch([{ op: "append", path: "/a", value: "2" }]),
+      delta,
+    );
+  }
+});
+
+Deno.test("processor without the document appends here and there", () => {
+  const at = ["/a", "/b", "/c/d", "/c/100", "/c/d", "", "/a"];
+  assertEquals(
+    process(at.map((path) => [{ op: "append", path, value: "x" }]), false),
+    [
+      { data: { a: "x" } },
+      { data: { b: "x" } },
+      { data: { c: { d: "x" } } },
+      { data: { c: { 100: "x" } } },
+      { data: { c: { d: "x" } } },
+      { data: "x" },
+      { data: { a: "x" } },
+    ],
+  );
+});
+
 Deno.test("processor tells with the next list what a failed one did", () => {
   const processor = new IncrementalProcessor();
   assertThrows(() =>
