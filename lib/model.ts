@@ -208,10 +208,10 @@ function readChunk(data: string, onPart: (part: Part) => void): void {
   };
   for (const choice of chunk.choices ?? []) {
     if (choice.index) continue;
-    const { content, refusal, ...delta } = choice.delta ?? {};
+    const delta = choice.delta ?? {};
     onText("reasoning", delta.reasoning_content || delta.reasoning);
-    onText("text", content);
-    onText("refusal", refusal);
+    onText("text", delta.content);
+    onText("refusal", delta.refusal);
     const reason = choice.finish_reason;
     if (reason) onPart({ type: "finish", reason: wordOf(reason) });
   }

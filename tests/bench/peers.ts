@@ -1,10 +1,12 @@
 /**
  * What else one would put between a model and a browser, each as its own
- * documentation shows it: `GET /?prompt=…` asks the model and streams.
+ * documentation shows it, and the floors, which do less than is needed:
+ * `GET /?prompt=…` asks the model and streams.
  *
  *     peers.ts <name> <port of the provider>
  */
 
+import { createParser } from "eventsource-parser";
 import { endWithParent } from "./end_with_parent.ts";
 
 /** Answers a request from the model's answer. */
@@ -28,6 +30,33 @@ function ask(prompt: string, signal: AbortSignal): Promise<Response> {
   });
 }
 
+/**
+ * Reads a body in the cheapest way that Deno has, with a buffer of one's own.
+ * Sends what `toBytes` makes of what has come, or nothing until the end.
+ */
+function readCheaply(
+  body: ReadableStream<Uint8Array>,
+  toBytes: (bytes: Uint8Array) => Uint8Array | undefined,
+): ReadableStream<Uint8Array> {
+  const reader = body.getReader({ mode: "byob" });
+  let buffer = new Uint8Array(65536);
+  return new ReadableStream({
+    async pull(controller) {
+      while (true) {
+        const { done, value } = await reader.read(buffer);
+        if (done) {
+          controller.enqueue(encoder.encode("data: [DONE]\n\n"));
+          return controller.close();
+        }
+        const bytes = toBytes(value);
+        buffer = new Uint8Array(value.buffer);
+        if (bytes !== undefined) return controller.enqueue(bytes);
+      }
+    },
+    cancel: (reason) => reader.cancel(reason),
+  }, { highWaterMark: 0 });
+}
+
 const peers: Record<string, () => Peer | Promise<Peer>> = {
   /** A proxy in the runtime's own code. */
   "native proxy": () => async (prompt, signal) => {
@@ -48,6 +77,41 @@ const peers: Record<string, () => Peer | Promise<Peer>> = {
       cancel: (reason) => reader.cancel(reason),
     });
     return new Response(copy, { headers });
+  },
+
+  /** No server that looks at each token can read it for less. */
+  "floor: read": () => async (prompt, signal) => {
+    const { body } = await ask(prompt, signal);
+    return new Response(readCheaply(body!, () => undefined), { headers });
+  },
+
+  /** The yardstick, but for how it reads. */
+  "floor: copy": () => async (prompt, signal) => {
+    const { body } = await ask(prompt, signal);
+    const copy = readCheaply(body!, (bytes) => bytes.slice());
+    return new Response(copy, { headers });
+  },
+
+  /** Sends each token as an event: nothing of the answer is parsed, or kept. */
+  "floor: re-send": () => async (prompt, signal) => {
+    const { body } = await ask(prompt, signal);
+    const decoder = new TextDecoder();
+    let events = "";
+    const parser = createParser({
+      onEvent({ data }) {
+        if (data === "[DONE]") return;
+        const text = JSON.parse(data).choices[0]?.delta.content;
+        if (text) events += `data: ${JSON.stringify({ data: { text } })}\n\n`;
+      },
+    });
+    const resent = readCheaply(body!, (bytes) => {
+      parser.feed(decoder.decode(bytes, { stream: true }));
+      if (events === "") return undefined;
+      const sent = encoder.encode(events);
+      events = "";
+      return sent;
+    });
+    return new Response(resent, { headers });
   },
 
   /** js.langchain.com, "How to stream": a chain's `stream` of patches. */
