@@ -41,6 +41,26 @@ function parserAlone(pieces: string[]): void {
   for (const piece of pieces) letGo(parser.write(piece));
 }
 
+/**
+ * The least that tells what a text's pieces add: looks at each unit, and makes
+ * the operation and the delta. It can read nothing but the middle of a string.
+ */
+function floor(pieces: string[]): void {
+  const path = "/text";
+  const key = path.slice(1);
+  for (const piece of pieces) {
+    let plain = true;
+    for (let index = 0; index < piece.length; index++) {
+      const unit = piece.charCodeAt(index);
+      if (unit === 0x22 || unit === 0x5c || unit < 0x20) plain = false;
+    }
+    const operations = [{ op: "append", path, value: piece }];
+    const data: Record<string, string> = {};
+    if (plain) data[key] = operations[0]!.value;
+    letGo({ data });
+  }
+}
+
 async function* toStream(pieces: string[]): AsyncGenerator<string> {
   yield* pieces;
 }
@@ -203,6 +223,13 @@ for (const [name, text] of documents) {
     group,
     fn: () => parserAlone(pieces),
   });
+  if (name.endsWith("text")) {
+    Deno.bench({
+      name: "floor: the objects alone",
+      group,
+      fn: () => floor(pieces),
+    });
+  }
   Deno.bench({
     name: "JSON.parse of the whole, once",
     group,
