@@ -278,17 +278,11 @@ export class JsonPatchParser {
    * in the middle of a string.
    */
   #isPlainText(text: string): boolean {
-    if (
-      this.#state !== STRING || this.#escape !== "" || this.#high !== "" ||
-      this.#failure !== undefined || text === "" ||
-      text.length > this.#maxLength - this.#position
-    ) return false;
-    let unit = 0;
-    for (let index = 0; index < text.length; index++) {
-      unit = text.charCodeAt(index);
-      if (unit === QUOTE || unit === BACKSLASH || unit < 0x20) return false;
-    }
-    return !isHighSurrogate(unit);
+    return this.#state === STRING && this.#escape === "" &&
+      this.#high === "" && this.#failure === undefined && text !== "" &&
+      text.length <= this.#maxLength - this.#position &&
+      endOfPlain(text, 0, text.length) === text.length &&
+      !isHighSurrogate(text.charCodeAt(text.length - 1));
   }
 
   /** Reads a string's or key's text up to its end, an escape or the piece's end. */
@@ -298,13 +292,7 @@ export class JsonPatchParser {
     length: number,
     operations: Operation[],
   ): number {
-    let index = from;
-    let unit = 0;
-    while (index < length) {
-      unit = text.charCodeAt(index);
-      if (unit === QUOTE || unit === BACKSLASH || unit < 0x20) break;
-      index++;
-    }
+    const index = endOfPlain(text, from, length);
     if (index > from) {
       const last = index - 1;
       const held = isHighSurrogate(text.charCodeAt(last));
@@ -313,6 +301,7 @@ export class JsonPatchParser {
       if (this.#state === KEY) this.#checkKey(operations);
     }
     if (index === length) return index;
+    const unit = text.charCodeAt(index);
     if (unit === BACKSLASH) {
       this.#escape = "\\";
     } else if (unit === QUOTE) {
@@ -570,6 +559,16 @@ export class JsonPatchParser {
       `Cannot parse more JSON: the parser has failed (${this.#failure})`,
     );
   }
+}
+
+/** Where a string's text has a unit that does not stand for itself. */
+function endOfPlain(text: string, from: number, length: number): number {
+  let index = from;
+  for (; index < length; index++) {
+    const unit = text.charCodeAt(index);
+    if (unit === QUOTE || unit === BACKSLASH || unit < 0x20) break;
+  }
+  return index;
 }
 
 function isHighSurrogate(unit: number): boolean {

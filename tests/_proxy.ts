@@ -120,7 +120,7 @@ export function cutAfterEvent(onCut: () => void): Filter {
     text = text.replace(/retry: \d{4}/, "retry: 0001");
     const from = sent;
     sent = Math.min(text.length, limit);
-    if (sent === limit) onCut();
+    if (sent < text.length) onCut();
     return Uint8Array.from(
       text.slice(from, sent),
       (unit) => unit.charCodeAt(0),

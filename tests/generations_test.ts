@@ -181,31 +181,37 @@ Deno.test("the model may be silent for so long, and no longer", async () => {
 });
 
 Deno.test("a model that does not heed the abort is heard no longer", async () => {
-  const rest = Promise.withResolvers<void>();
-  let returned = false;
-  const { generations, clock } = setUp(async (_question, _signal, onPart) => {
-    onPart({ type: "text", text: '{"a":"' });
-    await rest.promise;
-    onPart({ type: "text", text: 'b"}' });
-    onPart({ type: "finish", reason: "stop" });
-    returned = true;
-  });
-  const generation = start(generations);
-  generation.snapshot();
-  await until(() => generation.transcript.length === 6);
-  generation.stop("stopped");
-  rest.resolve();
-  await until(() => returned);
-  assertEquals(generation.transcript.length, 6);
-  assertEquals(generation.transcript.outcome, {
-    status: "error",
-    code: "stopped",
-    message: "生成已停止",
-    retryable: false,
-    path: "/a",
-  });
-  clock.tick(300_000);
-  assertEquals(clock.timers, 0);
+  for (const before of ['{"a":"', ""]) {
+    const rest = Promise.withResolvers<void>();
+    let asked = false;
+    let returned = false;
+    const { generations, clock } = setUp(async (_question, _signal, onPart) => {
+      if (before !== "") onPart({ type: "text", text: before });
+      asked = true;
+      await rest.promise;
+      onPart({ type: "text", text: 'b"}' });
+      onPart({ type: "finish", reason: "stop" });
+      returned = true;
+    });
+    const generation = start(generations);
+    generation.snapshot();
+    await until(() => asked);
+    generation.stop("stopped");
+    const { timers } = clock;
+    rest.resolve();
+    await until(() => returned);
+    assertEquals(generation.transcript.length, before.length);
+    assertEquals(generation.transcript.outcome, {
+      status: "error",
+      code: "stopped",
+      message: "生成已停止",
+      retryable: false,
+      ...(before !== "" && { path: "/a" }),
+    });
+    assertEquals(clock.timers, timers);
+    clock.tick(300_000);
+    assertEquals(clock.timers, 0);
+  }
 });
 
 Deno.test("a model that cannot be asked ends the generation, and throws nowhere", async () => {

@@ -531,7 +531,7 @@ Deno.test("an abort ends the wait before the next attempt", async () => {
   assertEquals(upstream.calls.length, 1);
 });
 
-Deno.test("an abort in the middle closes the connection", async () => {
+Deno.test("an abort by whoever hears a part closes the connection", async () => {
   await using upstream = new Upstream((call) => call.say("a"));
   const controller = new AbortController();
   const ask = createAsk(upstream.options());
