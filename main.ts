@@ -4,11 +4,11 @@ import {
   ConfigError,
   readConfig,
   secretsOf,
-} from "./lib/config.ts";
-import type { GenerationReport } from "./lib/generation.ts";
-import { Generations } from "./lib/generations.ts";
-import { createHandler } from "./lib/handler.ts";
-import { createAsk } from "./lib/model.ts";
+} from "./lib/app/config.ts";
+import type { GenerationReport } from "./lib/answers/generation.ts";
+import { Generations } from "./lib/answers/generations.ts";
+import { createHandler } from "./lib/app/handler.ts";
+import { createAsk } from "./lib/models/openai.ts";
 
 /** The pause after which the server listens again, in milliseconds. */
 const LISTEN_AGAIN = 1000;

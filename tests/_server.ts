@@ -2,15 +2,15 @@
 
 import { EventSourceParserStream } from "eventsource-parser/stream";
 import { applyDelta } from "../static/apply_delta.js";
-import { Access } from "../lib/access.ts";
+import { Access } from "../lib/app/access.ts";
 import type { Clock, Timer } from "../lib/clock.ts";
 import { systemClock } from "../lib/clock.ts";
-import { type Config, DEFAULT_LIMITS, type Limits } from "../lib/config.ts";
-import type { GenerationReport } from "../lib/generation.ts";
-import { Generations } from "../lib/generations.ts";
-import { createHandler } from "../lib/handler.ts";
-import type { Ask, Part, Question } from "../lib/model.ts";
-import { DEFAULT_SCHEMA } from "../lib/schema.ts";
+import { type Config, DEFAULT_LIMITS, type Limits } from "../lib/app/config.ts";
+import type { GenerationReport } from "../lib/answers/generation.ts";
+import { Generations } from "../lib/answers/generations.ts";
+import { createHandler } from "../lib/app/handler.ts";
+import type { Ask, Part, Question } from "../lib/models/openai.ts";
+import { DEFAULT_SCHEMA } from "../lib/schemas/schema.ts";
 
 /**
  * A clock that stands still until it is told to go on. Only pauses of a few

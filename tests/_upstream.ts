@@ -1,6 +1,6 @@
 /** A provider on this machine, which does what the test tells it to. */
 
-import type { ModelOptions } from "../lib/model.ts";
+import type { ModelOptions } from "../lib/models/openai.ts";
 
 const encoder = new TextEncoder();
 

@@ -9,8 +9,8 @@ import {
   JsonSyntaxError,
   type Operation,
 } from "../lib/mod.ts";
-import { takeSnapshot } from "../lib/snapshot.ts";
-import { Transcript } from "../lib/transcript.ts";
+import { takeSnapshot } from "../lib/answers/snapshot.ts";
+import { Transcript } from "../lib/answers/transcript.ts";
 import { isPrefix, wholeCharacters } from "./_prefix.ts";
 import { cut } from "./_stream.ts";
 import { workOf } from "./_work.ts";

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import denoJson from "../deno.json" with { type: "json" };
-import { DEMO_MODEL } from "../lib/demo_model.ts";
+import { DEMO_MODEL } from "../lib/models/demo/model.ts";
 import { readEvents } from "./_server.ts";
 import { Upstream } from "./_upstream.ts";
 

@@ -1,4 +1,4 @@
-import { readConfig } from "../lib/config.ts";
+import { readConfig } from "../lib/app/config.ts";
 import { assertEquals } from "@std/assert";
 import denoJson from "../deno.json" with { type: "json" };
 

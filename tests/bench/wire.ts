@@ -3,9 +3,9 @@
 import jsonPatch from "fast-json-patch";
 import { Allow, parse } from "partial-json";
 import type { Clock } from "../../lib/clock.ts";
-import { follow } from "../../lib/follow.ts";
-import { makeGenerationId } from "../../lib/sse.ts";
-import { Transcript } from "../../lib/transcript.ts";
+import { follow } from "../../lib/wire/follow.ts";
+import { makeGenerationId } from "../../lib/wire/sse.ts";
+import { Transcript } from "../../lib/answers/transcript.ts";
 import { article, cut, report } from "./documents.ts";
 
 /** How many bytes each way of sending an answer takes. */

@@ -1,0 +1,374 @@
+/** One answer of the model: asked for, written down, judged, followed. */
+
+import type { Clock, Timer } from "../clock.ts";
+import type { Limits } from "../app/config.ts";
+import { Envelope } from "../envelope.ts";
+import { follow } from "../wire/follow.ts";
+import {
+  type Ask,
+  ModelError,
+  type Part,
+  type Question,
+} from "../models/openai.ts";
+import {
+  type ErrorCode,
+  type ErrorOutcome,
+  failure,
+  type Outcome,
+} from "./outcome.ts";
+import {
+  JsonBoundsError,
+  JsonPatchParser,
+  JsonSyntaxError,
+} from "../parser.ts";
+import { rootOf } from "../schemas/schema.ts";
+import { takeSnapshot } from "./snapshot.ts";
+import { makeGenerationId } from "../wire/sse.ts";
+import { Transcript } from "./transcript.ts";
+import { validate, type ValidationError } from "../schemas/validation.ts";
+
+/** What a generation is started with. */
+export interface GenerationOptions extends Question {
+  /** Made here if the client brings none. */
+  id?: string | undefined;
+  /** Who may follow and stop it. */
+  owner: string;
+  /** Whether the value is validated at the end. */
+  validated: boolean;
+}
+
+/** What there is to tell of a generation that has ended. */
+export interface GenerationReport {
+  id: string;
+  /** `end`, or the error's code. */
+  outcome: "end" | ErrorCode;
+  /** UTF-16 units of text and reasoning. */
+  characters: number;
+  usage: unknown;
+  /** Milliseconds from the start to the first text; `undefined` if none came. */
+  firstToken: number | undefined;
+  /** Milliseconds. */
+  duration: number;
+  /** What went wrong, for the log only. */
+  error: unknown;
+}
+
+/** What every generation needs. */
+export interface GenerationContext {
+  ask: Ask;
+  /** The model's name, as clients see it. */
+  model: string;
+  limits: Limits;
+  clock: Clock;
+  /** Called when one has ended. */
+  onFinish?: (report: GenerationReport) => void;
+}
+
+/** One answer of the model, and those who follow it. */
+export class Generation {
+  readonly id: string;
+  readonly owner: string;
+  readonly transcript = new Transcript();
+  readonly #question: Question;
+  readonly #validated: boolean;
+  readonly #root: "object" | "array";
+  readonly #context: GenerationContext;
+  readonly #controller = new AbortController();
+
+  // What decides the outcome, whether or not anybody is following.
+  readonly #envelope: Envelope;
+  readonly #parser: JsonPatchParser;
+  #refusal = "";
+  #finishReason: string | undefined;
+  #usage: unknown;
+  #error: unknown;
+  /** A high surrogate at the end of the reasoning so far: `""` or one unit. */
+  #high = "";
+
+  readonly #startedAt: number;
+  #asked = false;
+  #moment: Timer | undefined;
+  #firstTokenAt: number | undefined;
+  #lastTokenAt: number;
+  #silence: Timer | undefined;
+  #readers = 0;
+  #linger: Timer | undefined;
+
+  /** Makes one that asks the model when it has a reader. */
+  constructor(
+    { id, owner, prompt, schema, validated }: GenerationOptions,
+    context: GenerationContext,
+  ) {
+    this.id = id ?? makeGenerationId();
+    this.owner = owner;
+    this.#question = { prompt, schema };
+    this.#validated = validated;
+    this.#root = rootOf(schema);
+    this.#context = context;
+    this.#envelope = new Envelope({ root: this.#root });
+    this.#parser = new JsonPatchParser({ maxDepth: context.limits.depth });
+    this.#startedAt = this.#lastTokenAt = context.clock.now();
+    this.#lingerOn();
+  }
+
+  /** How many connections follow. */
+  get readers(): number {
+    return this.#readers;
+  }
+
+  /**
+   * Asks the model and writes down what it says, until it ends or is stopped.
+   * Never rejects.
+   */
+  async #run(): Promise<void> {
+    if (this.#asked || this.transcript.outcome !== undefined) return;
+    this.#asked = true;
+    const { signal } = this.#controller;
+    this.#lastTokenAt = this.#context.clock.now();
+    this.#awaitToken();
+    try {
+      await this.#context.ask(
+        this.#question,
+        signal,
+        (part) => this.#take(part),
+      );
+      this.finish(this.#judge());
+    } catch (error) {
+      // What is thrown behind the end of it, for instance because it is over,
+      // changes nothing.
+      this.#fail(error instanceof ModelError ? error.code : "internal", error);
+    }
+  }
+
+  /**
+   * Ends the generation now, and the request to the provider with it. The first
+   * outcome counts.
+   *
+   * @param outcome How it has ended.
+   * @param error What there is to tell the log.
+   */
+  finish(outcome: Outcome, error?: unknown): void {
+    if (this.transcript.outcome !== undefined) return;
+    const { clock } = this.#context;
+    clock.clearTimeout(this.#silence);
+    clock.clearTimeout(this.#linger);
+    clock.clearTimeout(this.#moment);
+    this.#showHigh();
+    this.transcript.finish(outcome);
+    this.#controller.abort();
+    this.#context.onFinish?.({
+      id: this.id,
+      outcome: outcome.status === "end" ? "end" : outcome.code,
+      characters: this.transcript.length,
+      usage: this.#usage,
+      firstToken: this.#firstTokenAt && this.#firstTokenAt - this.#startedAt,
+      duration: clock.now() - this.#startedAt,
+      error,
+    });
+  }
+
+  /** Ends it because of something that is not the model's doing. */
+  stop(code: ErrorCode): void {
+    this.finish(this.#failure(code));
+  }
+
+  /**
+   * Follows the generation; counts as a reader until the body is closed.
+   *
+   * @param offset What the client has, in UTF-16 units; `undefined` if it has
+   * nothing, not even the `start` event.
+   * @param onClose Called once, when the connection has ended.
+   */
+  follow(
+    offset: number | undefined,
+    onClose: () => void,
+  ): ReadableStream<Uint8Array> {
+    const { clock, limits, model } = this.#context;
+    const start = {
+      status: "start",
+      message: "开始生成响应...",
+      id: this.id,
+      model,
+      protocol: 1,
+    };
+    this.#readers++;
+    clock.clearTimeout(this.#linger);
+    // That a client has left before it is answered shows a moment later: on its
+    // behalf nothing is asked.
+    if (!this.#asked) {
+      clock.clearTimeout(this.#moment);
+      this.#moment = clock.setTimeout(() => {
+        if (this.#readers > 0) this.#run();
+      }, 0);
+    }
+    return follow({
+      id: this.id,
+      root: this.#root,
+      maxDepth: limits.depth,
+      transcript: this.transcript,
+      start: offset === undefined ? start : undefined,
+      offset: offset ?? 0,
+      heartbeat: limits.heartbeatSeconds * 1000,
+      maxAge: limits.connectionSeconds * 1000 * (0.8 + 0.2 * Math.random()),
+      clock,
+      onClose: () => {
+        this.#readers--;
+        this.#lingerOn();
+        onClose();
+      },
+    });
+  }
+
+  /**
+   * The object so far, for a client that polls; it counts as a reader for the
+   * linger time.
+   */
+  snapshot(): { data?: unknown } {
+    this.#lingerOn();
+    this.#run();
+    const data = this.#value();
+    return data === undefined ? {} : { data };
+  }
+
+  /** Stops the generation if no reader comes for the linger time. */
+  #lingerOn(): void {
+    const { clock, limits } = this.#context;
+    clock.clearTimeout(this.#linger);
+    if (this.#readers > 0 || this.transcript.outcome !== undefined) return;
+    this.#linger = clock.setTimeout(
+      () => this.stop("stopped"),
+      limits.lingerSeconds * 1000,
+    );
+  }
+
+  /** Ends the generation if the model is silent for too long. */
+  #awaitToken(): void {
+    const { clock, limits } = this.#context;
+    const seconds = this.#firstTokenAt === undefined
+      ? limits.firstTokenSeconds
+      : limits.tokenGapSeconds;
+    const rest = this.#lastTokenAt + seconds * 1000 - clock.now();
+    if (rest > 0) {
+      this.#silence = clock.setTimeout(() => this.#awaitToken(), rest);
+    } else if (this.#finishReason === undefined) {
+      this.#fail("upstream_timeout");
+    } else {
+      // It has said all, and only forgotten to hang up.
+      this.finish(this.#judge());
+    }
+  }
+
+  #take(part: Part): void {
+    if (this.transcript.outcome !== undefined) return;
+    this.#lastTokenAt = this.#context.clock.now();
+    if (this.#firstTokenAt === undefined && "text" in part) {
+      this.#firstTokenAt = this.#lastTokenAt;
+      this.#context.clock.clearTimeout(this.#silence);
+      this.#awaitToken();
+    }
+    switch (part.type) {
+      case "text":
+        return this.#takeText(part.text);
+      case "reasoning":
+        return this.#takeReasoning(part.text);
+      case "refusal":
+        return this.#takeRefusal(part.text);
+      case "finish":
+        this.#finishReason = part.reason;
+        return;
+      case "usage":
+        this.#usage = part.usage;
+    }
+  }
+
+  #takeText(text: string): void {
+    this.#showHigh();
+    if (!this.#hasRoom(text)) return this.#fail("output_too_large");
+    this.transcript.append("text", text);
+    try {
+      for (const piece of this.#envelope.write(text)) {
+        if (piece.type === "json") this.#parser.write(piece.text);
+      }
+    } catch (error) {
+      if (error instanceof JsonSyntaxError) {
+        return this.#fail("malformed_json", error);
+      }
+      if (error instanceof JsonBoundsError) {
+        return this.#fail("output_too_large", error);
+      }
+      return this.#fail("internal", error);
+    }
+  }
+
+  /** No run of reasoning ends inside a surrogate pair, so no event does. */
+  #takeReasoning(text: string): void {
+    text = this.#high + text;
+    if (!this.#hasRoom(text)) return this.#fail("output_too_large");
+    const last = text.charCodeAt(text.length - 1);
+    this.#high = (last & 0xfc00) === 0xd800 ? text.slice(-1) : "";
+    if (this.#high !== "") text = text.slice(0, -1);
+    this.transcript.append("reasoning", text);
+  }
+
+  #takeRefusal(text: string): void {
+    if (!this.#hasRoom(text)) return this.stop("output_too_large");
+    this.#refusal += text;
+  }
+
+  #showHigh(): void {
+    this.transcript.append("reasoning", this.#high);
+    this.#high = "";
+  }
+
+  #hasRoom(text: string): boolean {
+    const { outputCharacters } = this.#context.limits;
+    const length = this.transcript.length + this.#refusal.length;
+    return length + text.length <= outputCharacters;
+  }
+
+  /** How a model that has said its last has ended. */
+  #judge(): Outcome {
+    if (this.#refusal !== "") {
+      return failure("refused", { message: this.#refusal });
+    }
+    const reason = this.#finishReason;
+    if (reason === undefined) return this.#failure("upstream_unavailable");
+    if (reason === "content_filter") return this.#failure("content_filtered");
+    if (this.#parser.complete) {
+      return {
+        status: "end",
+        message: "响应生成完成",
+        finish_reason: reason,
+        ...(this.#usage !== undefined && { usage: this.#usage }),
+        ...this.#validation(),
+      };
+    }
+    if (reason === "length") return this.#failure("truncated");
+    return this.#failure(this.#envelope.began ? "malformed_json" : "no_json");
+  }
+
+  #validation(): { valid?: boolean; errors?: ValidationError[] } {
+    if (!this.#validated) return {};
+    return validate(this.#question.schema, this.#value());
+  }
+
+  /** The value so far. */
+  #value(): unknown {
+    const { depth: maxDepth } = this.#context.limits;
+    return takeSnapshot(this.transcript, { root: this.#root, maxDepth });
+  }
+
+  /** Ends it because of a fault, unless the model has begun to decline. */
+  #fail(code: ErrorCode, error?: unknown): void {
+    this.finish(
+      this.#refusal === "" ? this.#failure(code) : this.#judge(),
+      error,
+    );
+  }
+
+  /** A failure, with the field that was being written. */
+  #failure(code: ErrorCode): ErrorOutcome {
+    const isInside = this.#envelope.began && !this.#parser.complete;
+    return failure(code, isInside ? { path: this.#parser.path } : {});
+  }
+}

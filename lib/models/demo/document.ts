@@ -1,0 +1,253 @@
+/** What the demo model says: a document for any schema, about any topic. */
+
+import * as words from "./words.ts";
+import * as schemas from "../../schemas/schema.ts";
+
+type JsonSchema = schemas.JsonSchema;
+type Numbers = Record<string, number | undefined>;
+
+/** What a document is about, and how it is to be. */
+export interface DocumentOptions {
+  language: words.Language;
+  topic: string;
+  /** Gives numbers from 0 to 1. */
+  random: () => number;
+  /** How often each longer text is repeated. */
+  repeat: number;
+  /** Whether the texts hold what should harm a careless reader. */
+  hostile: boolean;
+}
+
+/** Which value is being written. */
+interface Place {
+  /** With its parent's name, where "name" alone says little. */
+  name: string;
+  depth: number;
+  /** The references on the way to it. */
+  references: string[];
+  /** Whether one came twice: only what must be there is written. */
+  recurs?: boolean;
+}
+
+/** Deeper than this there is only `null`. */
+const DEPTH = 24;
+/** As long as `minLength` can make a text. */
+const TEXT_LENGTH = 10_000;
+/** What a document may cost: characters, and members of schemas looked at. */
+const BUDGET = 250_000;
+const BOOLEANS = [true, false];
+
+/**
+ * Writes a document as a schema asks. There are schemas which it does not
+ * satisfy (`not`, `if`, `contains` and others are not looked at), and none for
+ * which the work is not bounded.
+ *
+ * @param schema One that `checkSchema` has passed.
+ * @returns A JSON value.
+ */
+export function writeDocument(
+  schema: JsonSchema,
+  options: DocumentOptions,
+): unknown {
+  const root = { allOf: [schema, { type: schemas.rootOf(schema) }] };
+  const place = { name: "", depth: 0, references: [""] };
+  return new Writer(schema, options).value(root, place);
+}
+
+class Writer {
+  readonly #root: JsonSchema;
+  readonly #options: DocumentOptions;
+  /** Which words come first, so that other prompts give others. */
+  readonly #offset: number;
+  /** How many have been taken from a list. */
+  readonly #taken = new Map<readonly unknown[], number>();
+  /** The list of texts that was written last: an answer is one of these. */
+  #offered: string[] = [];
+  #budget = BUDGET;
+
+  constructor(root: JsonSchema, options: DocumentOptions) {
+    this.#root = root;
+    this.#options = options;
+    this.#offset = Math.floor(options.random() * 60);
+  }
+
+  value(given: unknown, outer: Place): unknown {
+    this.#budget -= 5;
+    if (this.#budget < 0 || outer.depth > DEPTH) return null;
+    const place = { ...outer, depth: outer.depth + 1 };
+    const schema = this.#flatten(given, place);
+    const values = "const" in schema ? [schema.const] : schema.enum;
+    if (Array.isArray(values)) {
+      const value = values.length > 1 ? this.#next(values) : values[0] ?? null;
+      this.#budget -= JSON.stringify(value).length;
+      return value;
+    }
+    const type = typeOf(schema, place);
+    if (type === "object") return this.#object(schema, place);
+    if (type === "array") return this.#array(schema, place);
+    if (type === "number") return this.#number(schema, place);
+    if (type === "integer") return this.#number(schema, place, 1);
+    if (type === "boolean") return this.#next(BOOLEANS, 0);
+    return type === "null" ? null : this.#string(schema, place);
+  }
+
+  /** One schema for all that apply to a value; one branch where there are many. */
+  #flatten(schema: unknown, place: Place): JsonSchema {
+    const flat: JsonSchema = Object.create(null);
+    const parts = [schema];
+    for (const part of parts) {
+      if (!schemas.isObject(part) || this.#budget < 0) continue;
+      for (const [keyword, value] of Object.entries(part)) {
+        this.#budget -= 1 + Object.keys(Object(value)).length;
+        flat[keyword] = combine(keyword, flat[keyword], value);
+      }
+      const { $ref, allOf, anyOf, oneOf = [] } = part;
+      if ($ref !== undefined) {
+        const found = schemas.resolveReference($ref, this.#root);
+        if (place.references.includes(found.pointer)) place.recurs = true;
+        else place.references = [...place.references, found.pointer];
+        parts.push(found.target);
+      }
+      if (Array.isArray(allOf)) parts.push(...allOf);
+      const branches = (anyOf ?? oneOf) as JsonSchema[];
+      const ends = branches.filter(({ $ref }) => $ref === undefined);
+      parts.push(place.recurs ? ends[0] : branches[0]);
+    }
+    return flat;
+  }
+
+  #object(schema: JsonSchema, place: Place): unknown {
+    const properties = (schema.properties ?? {}) as JsonSchema;
+    const required = (schema.required ?? []) as string[];
+    const optional = place.recurs ? [] : Object.keys(properties);
+    const entries: [string, unknown][] = [];
+    for (const name of new Set([...optional, ...required])) {
+      const property = properties[name] ?? schema.additionalProperties;
+      if (property === false || this.#budget < 0) continue;
+      this.#budget -= name.length;
+      const full = name === "name" ? `${place.name} ${name}` : name;
+      entries.push([name, this.value(property, { ...place, name: full })]);
+    }
+    return Object.fromEntries(entries);
+  }
+
+  #array(schema: JsonSchema, place: Place): unknown[] {
+    const usual = /step|option|choice/i.test(place.name) ? 4 : 3;
+    const { minItems = 0, maxItems = usual } = schema as Numbers;
+    const length = place.recurs ? 0 : Math.min(usual, maxItems);
+    const result: unknown[] = [];
+    while (result.length < Math.max(minItems, length) && this.#budget > 0) {
+      result.push(this.value(schema.items, place));
+    }
+    const isText = result.every((item) => typeof item === "string");
+    if (isText) this.#offered = result;
+    return schema.uniqueItems === true ? [...new Set(result)] : result;
+  }
+
+  #number(schema: JsonSchema, place: Place, unit?: number): number {
+    const [from, to, digits] =
+      words.lookUp(words.NUMBERS, labelsOf(schema, place)) ?? [1, 100, 1];
+    const { multipleOf = unit ?? 10 ** -digits } = schema as Numbers;
+    const step = Number.isInteger(multipleOf) ? multipleOf : unit ?? multipleOf;
+    const { minimum = -Infinity, maximum = Infinity } = schema as Numbers;
+    // 0.3 is not quite three steps of 0.1.
+    const low = Math.ceil(minimum / step - 1e-9);
+    const high = Math.floor(maximum / step + 1e-9);
+    if (low > high) return (minimum + maximum) / 2;
+    const clamp = (count: number) => Math.max(low, Math.min(high, count));
+    const [least, most] = [clamp(from / step), clamp(to / step)];
+    const count = Math.round(least + this.#options.random() * (most - least));
+    return Number((clamp(count) * step).toPrecision(15));
+  }
+
+  #string(schema: JsonSchema, place: Place): string {
+    const { minLength = 0, maxLength } = schema as Numbers;
+    // In Unicode characters, as JSON Schema counts.
+    const characters = Array.from(this.#text(schema, place));
+    while (characters.length < Math.min(minLength, TEXT_LENGTH)) {
+      characters.push(...this.#word("middle"));
+    }
+    this.#budget -= characters.length;
+    return characters.slice(0, maxLength).join("");
+  }
+
+  #text(schema: JsonSchema, place: Place): string {
+    const { hostile, repeat, topic } = this.#options;
+    if (words.isFormat(schema.format)) return this.#word(schema.format);
+    const labels = labelsOf(schema, place);
+    const kind = words.lookUp(words.KINDS, labels) ?? "sentence";
+    const isProse = ["sentence", "blurb", "paragraph"].includes(kind);
+    if (hostile) {
+      const texts = isProse ? words.HOSTILE : [this.#next(words.HOSTILE)];
+      return texts.join(" ").replaceAll("{}", () => topic);
+    }
+    if (place.name === "answer" && this.#offered.length > 0) {
+      return this.#next(this.#offered);
+    }
+    const texts = { length: isProse ? repeat : 1 };
+    return Array.from(texts, () => this.#prose(kind)).join("\n\n");
+  }
+
+  #prose(kind: words.Kind): string {
+    const gap = this.#options.language === "zh" ? "" : " ";
+    let text = this.#word(kind === "blurb" ? "sentence" : kind);
+    if (kind === "blurb") text += gap + this.#word("middle");
+    if (kind === "paragraph") {
+      // 300 to 600 characters, and one sentence says that this is a demo.
+      const end = [this.#word("aside"), this.#word("ending")].join(gap);
+      while (text.length + end.length < 340) text += gap + this.#word("middle");
+      text += gap + end;
+    }
+    return text;
+  }
+
+  #word(kind: keyof typeof words.WORDS["zh"]): string {
+    const list: string[] = words.WORDS[this.#options.language][kind];
+    // These go together as they are listed.
+    const isOrdered = ["step", "ingredient", "amount"].includes(kind);
+    const word = this.#next(list, isOrdered ? 0 : this.#offset);
+    return word.replaceAll("{}", () => this.#options.topic);
+  }
+
+  /** The next of a list, over and over. */
+  #next<T>(list: readonly T[], first = this.#offset): T {
+    const taken = this.#taken.get(list) ?? 0;
+    this.#taken.set(list, taken + 1);
+    return list[(first + taken) % list.length]!;
+  }
+}
+
+/** What is known of a value, the most telling first. */
+function labelsOf(schema: JsonSchema, { name }: Place): string[] {
+  return [name, schema.title, schema.description].map((label = "") =>
+    String(label).slice(0, 99).replace(/[A-Z]/g, "_$&").toLowerCase()
+  );
+}
+
+function typeOf(schema: JsonSchema, { recurs }: Place): unknown {
+  const types = [schema.type].flat();
+  if (recurs && types.includes("null")) return "null";
+  if (types[0] !== undefined) return types[0];
+  if (schema.properties ?? schema.required) return "object";
+  return schema.items ? "array" : "string";
+}
+
+/** What a keyword is when two schemas have it; the first counts if in doubt. */
+function combine(keyword: string, a: unknown, b: unknown): unknown {
+  if (a === undefined) return b;
+  if (typeof a === "number" && typeof b === "number") {
+    return /min/i.test(keyword) ? Math.max(a, b) : Math.min(a, b);
+  }
+  if (keyword === "required") return [a, b].flat();
+  if (keyword === "type" || keyword === "enum") {
+    const others = new Set([b].flat());
+    return [a].flat().filter((value) => others.has(value));
+  }
+  if (keyword !== "properties") return a;
+  const result = { ...a as JsonSchema };
+  for (const [name, schema] of Object.entries(b as JsonSchema)) {
+    const isNew = !Object.hasOwn(result, name);
+    result[name] = isNew ? schema : { allOf: [result[name], schema] };
+  }
+  return result;
+}

@@ -1,0 +1,383 @@
+/** The built-in model: a `fetch` that speaks Chat Completions. */
+
+import { type Clock, systemClock, type Timer } from "../../clock.ts";
+import { writeDocument } from "./document.ts";
+import { checkSchema, DEFAULT_SCHEMA } from "../../schemas/schema.ts";
+
+/** The name by which the demo model goes. */
+export const DEMO_MODEL = "demo";
+
+/**
+ * What the demo model does on purpose for a prompt that begins with one of
+ * these names; the rest of the prompt is the topic.
+ */
+export const DEMO_PROMPTS = {
+  "demo:truncated": "runs out of tokens in the middle of a field",
+  "demo:refusal": "declines to answer",
+  "demo:fence": "wraps the answer in prose and a code fence",
+  "demo:think": "thinks first, in `reasoning_content`",
+  "demo:think-tag": "thinks first, in `<think>`",
+  "demo:slow": "three tokens a second, the first after five seconds",
+  "demo:fast": "2,000 tokens a second",
+  "demo:long": "about 200 KB, at 500 tokens a second",
+  "demo:hostile": "markup, event-stream syntax and odd characters in the text",
+  "demo:malformed": "writes something that is not JSON",
+  "demo:no-json": "answers in prose",
+  "demo:filter": "is stopped by the content filter",
+  "demo:error": "fails in the middle of the stream",
+  "demo:silence": "falls silent in the middle, for good",
+  "demo:cut": "ends the stream without a finish reason",
+  "demo:rate-limit": "HTTP status 429",
+  "demo:auth": "HTTP status 401",
+};
+
+/** Options for {@linkcode createDemoFetch}. */
+export interface DemoModelOptions {
+  /**
+   * How fast it writes, whatever the prompt says. `Infinity` waits for nothing.
+   *
+   * @default {30 to 60, at random for each token}
+   */
+  tokensPerSecond?: number;
+  /**
+   * Where time comes from.
+   *
+   * @default {systemClock}
+   */
+  clock?: Clock;
+}
+
+/** The first token takes as long as this many later ones: a third of a second. */
+const FIRST_TOKEN = 15;
+const SPEEDS = new Map([["slow", 3], ["long", 500], ["fast", 2_000]]);
+const FINISH_REASONS = new Map([
+  ["truncated", "length"],
+  ["filter", "content_filter"],
+]);
+/** These end without a finish reason. */
+const BROKEN = ["error", "silence", "cut"];
+/** In bytes, about. */
+const LONG_DOCUMENT = 200_000;
+const TOPIC = "科技发展新趋势";
+const TOPIC_LENGTH = 60;
+
+const REMARKS = {
+  zh: {
+    refusal: "很抱歉，这个请求我不能帮忙。（演示模型按要求拒绝。）",
+    before: "好的，下面就是你要的内容：",
+    after: "希望对你有帮助！如果想换个角度，随时告诉我。",
+    thought:
+      '先想一想：读者想看的是{}。可以写成 {"title": "草稿"} 这样，不过还要更具体、更有画面感一些。好，开始写。',
+    prose:
+      "关于{}，三言两语说不完。这一次，演示模型不写 JSON，只想和你聊聊天。",
+  },
+  en: {
+    refusal: "Sorry, I can't help with that. (The demo model declines.)",
+    before: "Sure! Here is what you asked for:",
+    after: "I hope this helps! Tell me if you would like another angle.",
+    thought:
+      'Let me think: the reader wants to know about {}. It could be {"title": "draft"}, but it should be more vivid than that. All right.',
+    prose: "There is much to say about {}. This time the demo just chats.",
+  },
+};
+
+/**
+ * Makes a `fetch` for the OpenAI client which answers streamed
+ * `POST …/chat/completions` by itself, and anything else with 404.
+ *
+ * What it writes follows from the request alone, how fast it writes does too.
+ *
+ * @param options How fast it writes.
+ * @returns A function to give as the client's `fetch`.
+ */
+export function createDemoFetch(options: DemoModelOptions = {}): typeof fetch {
+  return async (input, init) => {
+    const request = new Request(input, init);
+    const signal = init?.signal ?? request.signal;
+    signal.throwIfAborted();
+    const { pathname } = new URL(request.url);
+    if (request.method !== "POST" || !pathname.endsWith("/chat/completions")) {
+      return failure(404, "not_found", `No such endpoint: ${pathname}`);
+    }
+    let question: Question;
+    try {
+      question = readQuestion(await request.json());
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      return failure(400, "invalid_request_error", message);
+    }
+    if (question.behavior === "rate-limit") {
+      return failure(429, "rate_limit_exceeded", "Too many requests");
+    }
+    if (question.behavior === "auth") {
+      return failure(401, "invalid_api_key", "Incorrect API key provided");
+    }
+    const steps = answer(question, options.tokensPerSecond);
+    const body = streamOf(steps, options.clock ?? systemClock, signal);
+    return new Response(body, {
+      headers: { "content-type": "text/event-stream; charset=utf-8" },
+    });
+  };
+}
+
+/** An error in OpenAI's shape. */
+function failure(status: number, code: string, message: string): Response {
+  // The client honours the header: its own retries need not take long here.
+  const headers = { "retry-after-ms": "200" };
+  const error = { message, type: code, param: null, code };
+  return Response.json({ error }, { status, headers });
+}
+
+interface RequestBody {
+  model?: string;
+  stream?: boolean;
+  stream_options?: { include_usage?: boolean } | null;
+  messages?: { role: string; content: unknown }[];
+  response_format?: { json_schema?: { schema?: unknown } };
+}
+
+type Question = ReturnType<typeof readQuestion>;
+
+function readQuestion(body: RequestBody) {
+  if (body.stream !== true) throw new TypeError("stream must be true");
+  const { model = DEMO_MODEL, messages = [] } = body;
+  const textOf = (role: string) =>
+    messages.filter((message) => message.role === role)
+      .map(({ content }) => typeof content === "string" ? content : "").join();
+  const prompt = textOf("user").trim();
+  const [, behavior = "", rest = prompt] =
+    /^demo:([a-z-]+)[\s:：，,]*(.*)$/s.exec(prompt) ?? [];
+  const schema = body.response_format?.json_schema?.schema ??
+    schemaIn(textOf("system"));
+  const isChinese = rest === "" || /\p{sc=Han}/u.test(rest);
+  return {
+    model,
+    behavior,
+    topic: topicOf(rest),
+    language: isChinese ? "zh" as const : "en" as const,
+    schema: schema === undefined ? DEFAULT_SCHEMA : checkSchema(schema),
+    promptLength: JSON.stringify(messages).length,
+    withUsage: body.stream_options?.include_usage === true,
+    random: randomFrom(prompt),
+  };
+}
+
+/** The JSON text that a message ends with. */
+function schemaIn(message: string): unknown {
+  for (const { index } of message.matchAll(/^[ \t]*\{/gm)) {
+    try {
+      return JSON.parse(message.slice(index));
+    } catch {
+      // Then it begins further on.
+    }
+  }
+  return undefined;
+}
+
+/** What a prompt is about, in a few words. */
+function topicOf(prompt: string): string {
+  const named = /[“「《"]([^”」》"\n]{2,60})[”」》"]/.exec(prompt)?.[1] ??
+    /关于([^，。\n]{2,30}?)的/.exec(prompt)?.[1] ??
+    /\b(?:about|on)\s+([^,.;:!?\n]{2,60})/i.exec(prompt)?.[1];
+  const text = named ?? prompt.split(/[\n。！？，：；!?,;:]|\.\s/)[0]!.replace(
+    /^(?:请|帮我|给我)*(?:介绍|写|讲讲|谈谈|说说|生成|总结)?(?:一下|一篇|一段)?(?:关于)?/,
+    "",
+  );
+  const characters = Array.from(text.trim() || TOPIC);
+  if (characters.length <= TOPIC_LENGTH) return characters.join("");
+  return `${characters.slice(0, TOPIC_LENGTH - 1).join("")}…`;
+}
+
+/** Something to send, and how long after the last, in milliseconds. */
+interface Step {
+  wait: number;
+  data: string;
+}
+
+/** The whole answer, event by event. */
+function* answer(question: Question, speed?: number): Generator<Step> {
+  const { behavior, model, promptLength, random, withUsage } = question;
+  const fixed = speed ?? SPEEDS.get(behavior);
+  const wait = () => 1_000 / (fixed ?? 30 + 30 * random());
+  const frame = {
+    id: `chatcmpl-demo-${Math.floor(random() * 2 ** 32).toString(36)}`,
+    object: "chat.completion.chunk",
+    created: Math.floor(Date.now() / 1_000),
+    model,
+  };
+  const chunk = (delta: object, finish: string | null, wait: number): Step => {
+    const choice = { index: 0, delta, logprobs: null, finish_reason: finish };
+    const usage = withUsage ? { usage: null } : {};
+    const data = JSON.stringify({ ...frame, choices: [choice], ...usage });
+    return { wait, data };
+  };
+
+  const role = { role: "assistant", content: "" };
+  yield chunk(role, null, FIRST_TOKEN * wait());
+  let tokens = 0;
+  for (const [member, text] of partsOf(question)) {
+    for (const token of tokenize(text, random)) {
+      tokens++;
+      yield chunk({ [member]: token }, null, wait());
+    }
+  }
+  if (behavior === "error") {
+    const error = { message: "The demo model failed", type: "server_error" };
+    yield { wait: wait(), data: JSON.stringify({ error }) };
+  }
+  if (behavior === "silence") yield { wait: Infinity, data: "" };
+  if (BROKEN.includes(behavior)) return;
+  yield chunk({}, FINISH_REASONS.get(behavior) ?? "stop", 0);
+  if (withUsage) {
+    const prompt_tokens = Math.ceil(promptLength / 2);
+    const total_tokens = prompt_tokens + tokens;
+    const usage = { prompt_tokens, completion_tokens: tokens, total_tokens };
+    yield { wait: 0, data: JSON.stringify({ ...frame, choices: [], usage }) };
+  }
+  yield { wait: 0, data: "[DONE]" };
+}
+
+type Part = ["content" | "reasoning_content" | "refusal", text: string];
+
+/** What the answer says, and where in the message. */
+function partsOf(question: Question): Part[] {
+  const { behavior, language, topic } = question;
+  const remarks = REMARKS[language];
+  const thought = remarks.thought.replace("{}", () => topic);
+  const prose = remarks.prose.replace("{}", () => topic);
+  const whole = writeAnswer(question);
+  const half = firstHalf(whole);
+  const fenced = `\`\`\`json\n${whole}\n\`\`\``;
+  const contents = new Map([
+    ["no-json", prose],
+    ["fence", `${remarks.before}\n\n${fenced}\n\n${remarks.after}`],
+    ["think-tag", `<think>\n${thought}\n</think>\n\n${whole}`],
+    // The string ends, and what follows it can follow no string.
+    ["malformed", `${half}" oops "`],
+    ...["truncated", "filter", ...BROKEN].map((name) => [name, half] as const),
+  ]);
+  if (behavior === "refusal") return [["refusal", remarks.refusal]];
+  const content: Part = ["content", contents.get(behavior) ?? whole];
+  return behavior === "think"
+    ? [["reasoning_content", thought], content]
+    : [content];
+}
+
+/** The document's text. */
+function writeAnswer(question: Question): string {
+  const { schema, behavior, random } = question;
+  const options = { ...question, repeat: 1, hostile: behavior === "hostile" };
+  let document = writeDocument(schema, options);
+  if (behavior === "long") {
+    const size = new TextEncoder().encode(JSON.stringify(document)).length;
+    options.repeat = Math.ceil(LONG_DOCUMENT / size);
+    document = writeDocument(schema, options);
+  }
+  return JSON.stringify(document, null, random() < 0.3 ? 2 : 0)
+    // Some write what is not ASCII as escapes, some do not.
+    .replace(
+      /[\ud800-\udbff][\udc00-\udfff]|[\x7f-\xff\u2028\u2029\ufeff]/g,
+      (character) => random() < 0.5 ? escape(character) : character,
+    )
+    .replace(
+      /"(?:[^"\\]|\\.)*"|[,:]/g,
+      (token) => token.length === 1 && random() < 0.2 ? `${token} ` : token,
+    );
+}
+
+function escape(character: string): string {
+  return character.replace(
+    /[^]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
+
+/** The text up to the middle of its longest string that is not a name. */
+function firstHalf(text: string): string {
+  const [longest] = [...text.matchAll(/"(?:[^"\\]|\\.)*"(\s*:)?/g)]
+    .filter(([, colon]) => colon === undefined)
+    .sort((a, b) => b[0].length - a[0].length);
+  const { 0: part, index } = longest ?? { 0: text, index: 0 };
+  return text.slice(0, index + Math.ceil(part.length / 2));
+}
+
+/** What is rarely cut: an escape, a surrogate pair, three letters. */
+const ATOM =
+  /\\u[0-9a-f]{4}|\\.|[\ud800-\udbff][\udc00-\udfff]| ?[a-z]{1,3}|\d+|\s+|./gis;
+
+/**
+ * Cuts text where models cut it: between any two characters, now and then
+ * within an escape or a surrogate pair, and with much in one token at times.
+ */
+function* tokenize(text: string, random: () => number): Generator<string> {
+  let token = "";
+  for (const [atom] of text.matchAll(ATOM)) {
+    const cuttable = atom.startsWith("\\") || /^[\ud800-\udbff]/.test(atom);
+    if (cuttable && random() < 0.6) {
+      const at = 1 + Math.floor(random() * (atom.length - 1));
+      yield token + atom.slice(0, at);
+      token = atom.slice(at);
+    } else {
+      token += atom;
+    }
+    if (random() < 0.75) {
+      yield token;
+      token = "";
+    }
+  }
+  if (token !== "") yield token;
+}
+
+/**
+ * Sends each step when its time has come: a byte stream, which does nothing
+ * unless it is read, and leaves no timer behind.
+ */
+function streamOf(
+  steps: Iterator<Step>,
+  clock: Clock,
+  signal: AbortSignal,
+): ReadableStream<Uint8Array<ArrayBuffer>> {
+  const encoder = new TextEncoder();
+  let timer: Timer | undefined;
+  let due = clock.now();
+  return new ReadableStream({
+    type: "bytes",
+    start(controller) {
+      signal.addEventListener("abort", () => {
+        clock.clearTimeout(timer);
+        controller.error(signal.reason);
+      }, { once: true });
+    },
+    async pull(controller) {
+      const { done, value } = steps.next();
+      if (done) {
+        controller.close();
+        controller.byobRequest?.respond(0);
+        return;
+      }
+      due += value.wait;
+      const delay = due - clock.now();
+      if (delay > 0) {
+        await new Promise<void>((resolve) => {
+          if (delay < Infinity) timer = clock.setTimeout(resolve, delay);
+        });
+      }
+      controller.enqueue(encoder.encode(`data: ${value.data}\n\n`));
+    },
+    cancel: () => clock.clearTimeout(timer),
+  });
+}
+
+/** Numbers from 0 to 1 that follow from a text (mulberry32). */
+function randomFrom(text: string): () => number {
+  let state = 0x811c9dc5;
+  for (let index = 0; index < text.length; index++) {
+    state = Math.imul(state ^ text.charCodeAt(index), 0x01000193);
+  }
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}

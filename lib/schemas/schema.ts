@@ -1,0 +1,417 @@
+/**
+ * JSON Schemas that strangers bring: which are taken.
+ *
+ * @module
+ */
+
+import { joinPointer, splitPointer } from "../json_patch.ts";
+
+/** A JSON Schema (2020-12, and what is common of older drafts). */
+export type JsonSchema = Record<string, unknown>;
+
+/** The schema where nobody brings one: a title and a summary. */
+export const DEFAULT_SCHEMA: JsonSchema = {
+  type: "object",
+  properties: {
+    title: { type: "string", description: "文章的标题" },
+    summary: { type: "string", description: "文章的摘要" },
+  },
+  required: ["title", "summary"],
+  additionalProperties: false,
+};
+
+/** A value is not a schema, or one that is not taken. Its message is Chinese. */
+export class SchemaError extends TypeError {
+  override name = "SchemaError";
+  /** JSON Pointer of the place in the schema. */
+  readonly pointer: string;
+
+  /** Made by {@linkcode checkSchema}. */
+  constructor(reason: string, pointer: string) {
+    super(`schema ${pointer === "" ? "" : `的 ${quote(pointer)} `}${reason}`);
+    this.pointer = pointer;
+  }
+}
+
+/** How deep subschemas may stand in one another. */
+const MAX_DEPTH = 32;
+/** How many subschemas there may be. */
+const MAX_SUBSCHEMAS = 2_000;
+/** How many JSON values the schema may hold: `enum` has many, and they are small. */
+const MAX_VALUES = 20_000;
+/** How deep the JSON values that are not schemas (`const`, …) may be nested. */
+const MAX_VALUE_DEPTH = 32;
+/** How many subschemas may apply to one and the same value. */
+const MAX_EXPANSION = 200;
+
+/** What stands behind a keyword. */
+export type Shape =
+  | "schema"
+  | "schemas"
+  | "schemaMap"
+  | "items"
+  | "dependencies"
+  | "type"
+  | "values"
+  | "any"
+  | "names"
+  | "nameMap"
+  | "number"
+  | "positive"
+  | "count"
+  | "boolean"
+  | "string"
+  | "reference"
+  | "refused";
+
+/** Every keyword that is looked at; others are legal and mean nothing. */
+export const KEYWORDS = new Map<string, Shape>([
+  ...keywords(
+    "schema",
+    "not if then else additionalProperties propertyNames contains",
+    "additionalItems unevaluatedItems unevaluatedProperties",
+  ),
+  ...keywords("schemas", "allOf anyOf oneOf prefixItems"),
+  ...keywords("schemaMap", "properties dependentSchemas $defs definitions"),
+  ["items", "items"],
+  ["dependencies", "dependencies"],
+  ["type", "type"],
+  ["enum", "values"],
+  ["const", "any"],
+  ["required", "names"],
+  ["dependentRequired", "nameMap"],
+  ...keywords("number", "minimum maximum exclusiveMinimum exclusiveMaximum"),
+  ["multipleOf", "positive"],
+  ...keywords(
+    "count",
+    "minLength maxLength minItems maxItems minContains maxContains",
+    "minProperties maxProperties",
+  ),
+  ["uniqueItems", "boolean"],
+  ...keywords("string", "title description format $schema $comment"),
+  ["$ref", "reference"],
+  ...keywords(
+    "refused",
+    "pattern patternProperties $id $anchor $dynamicRef $dynamicAnchor",
+    "$recursiveRef $recursiveAnchor $vocabulary",
+  ),
+]);
+
+/** Keywords whose subschemas apply to the very value that the schema is for. */
+const IN_PLACE = new Set(
+  "allOf anyOf oneOf not if then else dependentSchemas dependencies".split(" "),
+);
+
+const TYPES = ["string", "number", "integer", "boolean", "null"];
+const ROOT_TYPES = ["object", "array"];
+
+function keywords(shape: Shape, ...names: string[]): [string, Shape][] {
+  return names.join(" ").split(" ").map((name) => [name, shape]);
+}
+
+/**
+ * Checks a schema that may be hostile. What passes can be given to
+ * `validate`, whose work it cannot make explode.
+ *
+ * Taken are schemas of an object or an array. Not taken are regular
+ * expressions, references out of the document, keywords that rebase
+ * references, references that go in a circle, and whatever passes a bound.
+ *
+ * @param value What `JSON.parse` made of it.
+ * @returns The same value.
+ * @throws {SchemaError} If it is not taken.
+ */
+export function checkSchema(value: unknown): JsonSchema {
+  if (!isObject(value)) throw new SchemaError("应为对象", "");
+  const names = Object.keys(value);
+  if (names.length > 0 && !names.some((name) => KEYWORDS.has(name))) {
+    throw new SchemaError("没有任何 JSON Schema 关键字", "");
+  }
+  checkSize(value);
+  const root: JsonSchema = value;
+  const check = { root, pointers: new Map(), targets: new Map([["", root]]) };
+  // Where a reference leads is checked too: it need not be among the subschemas.
+  for (const [pointer, target] of check.targets) {
+    checkSubschema(target, pointer, 0, check);
+  }
+  const expansions = new Map<JsonSchema, number>();
+  for (const [schema, pointer] of check.pointers) {
+    expand(schema, pointer, root, expansions);
+  }
+  const types = typesOf(root, root).filter((type) => ROOT_TYPES.includes(type));
+  if (types.length !== 1) {
+    throw new SchemaError("应描述一个对象，或一个数组", "");
+  }
+  return root;
+}
+
+interface Check {
+  readonly root: JsonSchema;
+  /** The subschemas that have been checked, and where they are. */
+  readonly pointers: Map<JsonSchema, string>;
+  /** Where the references found so far lead. */
+  readonly targets: Map<string, unknown>;
+}
+
+/** Bounds the JSON value itself, before anything recurses into it. */
+function checkSize(root: unknown): void {
+  let level: unknown[] = [root];
+  let count = 0;
+  // A subschema is at most three levels below the last: allOf/0, then a keyword.
+  for (let depth = 0; level.length > 0; depth++) {
+    count += level.length;
+    if (count > MAX_VALUES) {
+      throw new SchemaError(`过大：超过 ${MAX_VALUES} 个值`, "");
+    }
+    if (depth > 2 * MAX_DEPTH + MAX_VALUE_DEPTH) {
+      throw new SchemaError("嵌套过深", "");
+    }
+    level = level.flatMap((value) =>
+      typeof value === "object" && value !== null ? Object.values(value) : []
+    );
+  }
+}
+
+function checkSubschema(
+  value: unknown,
+  pointer: string,
+  depth: number,
+  check: Check,
+): void {
+  if (typeof value === "boolean") return;
+  if (!isObject(value)) {
+    throw new SchemaError("应为 schema（对象或布尔值）", pointer);
+  }
+  if (depth > MAX_DEPTH) {
+    throw new SchemaError(`嵌套过深：超过 ${MAX_DEPTH} 层`, pointer);
+  }
+  if (check.pointers.has(value)) return;
+  check.pointers.set(value, pointer);
+  if (check.pointers.size > MAX_SUBSCHEMAS) {
+    throw new SchemaError(`超过 ${MAX_SUBSCHEMAS} 个子 schema`, "");
+  }
+  for (const [keyword, content] of Object.entries(value)) {
+    const shape = KEYWORDS.get(keyword);
+    if (shape === undefined) continue;
+    const place = joinPointer(pointer, keyword);
+    if (shape === "reference") {
+      const { target, pointer } = resolveReference(content, check.root, place);
+      check.targets.set(pointer, target);
+    } else {
+      const reason = fault(shape, content);
+      if (reason !== undefined) throw new SchemaError(reason, place);
+    }
+  }
+  for (const { path, schema } of subschemas(value)) {
+    checkSubschema(schema, path.reduce(joinPointer, pointer), depth + 1, check);
+  }
+}
+
+/** What is wrong with a keyword's value, but for the schemas in it. */
+function fault(shape: Shape, value: unknown): string | undefined {
+  switch (shape) {
+    case "refused":
+      return "不被支持";
+    case "schemas":
+      return isFilled(value) ? undefined : "应为非空的 schema 数组";
+    case "schemaMap":
+    case "dependencies":
+      if (!isObject(value)) return "应为对象，每个成员是一个 schema";
+      return namesFault(Object.keys(value));
+    case "items":
+      return Array.isArray(value) && value.length === 0
+        ? "应为 schema"
+        : undefined;
+    case "type": {
+      const types = Array.isArray(value) ? value : [value];
+      const wrong = types.find((type) =>
+        !TYPES.includes(type) && !ROOT_TYPES.includes(type)
+      );
+      if (types.length > 0 && wrong === undefined) return undefined;
+      return `应为 ${[...ROOT_TYPES, ...TYPES].join("、")} 之一，或其数组`;
+    }
+    case "values":
+      return isFilled(value) ? undefined : "应为非空数组";
+    case "names":
+      return isNames(value) ? namesFault(value) : "应为字符串数组";
+    case "nameMap":
+      if (isObject(value) && Object.values(value).every(isNames)) {
+        return namesFault(Object.keys(value));
+      }
+      return "应为对象，每个成员是字符串数组";
+    case "number":
+      return Number.isFinite(value) ? undefined : "应为数字";
+    case "positive":
+      return Number.isFinite(value) && (value as number) > 0
+        ? undefined
+        : "应为大于 0 的数字";
+    case "count":
+      return Number.isSafeInteger(value) && (value as number) >= 0
+        ? undefined
+        : "应为非负整数";
+    case "boolean":
+      return typeof value === "boolean" ? undefined : "应为布尔值";
+    case "string":
+      return typeof value === "string" ? undefined : "应为字符串";
+    default:
+      return undefined;
+  }
+}
+
+/** The validator makes URIs of names, which surrogates that are alone defeat. */
+function namesFault(names: string[]): string | undefined {
+  return names.every((name) => name.isWellFormed())
+    ? undefined
+    : "的名称不是合法的 Unicode";
+}
+
+export interface Subschema {
+  /** The way to it: the keyword, and a name or index. */
+  path: (string | number)[];
+  schema: unknown;
+}
+
+/** The schemas directly in a schema, but for where `$ref` leads. */
+export function* subschemas(schema: JsonSchema): Generator<Subschema> {
+  for (const [keyword, value] of Object.entries(schema)) {
+    switch (KEYWORDS.get(keyword)) {
+      case "schema":
+        yield { path: [keyword], schema: value };
+        break;
+      case "items":
+        if (!Array.isArray(value)) {
+          yield { path: [keyword], schema: value };
+          break;
+        }
+        // falls through: the older form, one schema for each place.
+      case "schemas":
+        for (const [index, item] of (value as unknown[]).entries()) {
+          yield { path: [keyword, index], schema: item };
+        }
+        break;
+      case "schemaMap":
+      case "dependencies":
+        for (const [name, item] of Object.entries(value as JsonSchema)) {
+          if (keyword === "dependencies" && isNames(item)) continue;
+          yield { path: [keyword, name], schema: item };
+        }
+    }
+  }
+}
+
+/** Where a `$ref` leads: a place in the same document, and what is there. */
+export function resolveReference(
+  reference: unknown,
+  root: JsonSchema,
+  place = "",
+): { target: unknown; pointer: string } {
+  const pointer = pointerOf(reference);
+  if (pointer === undefined) {
+    throw new SchemaError("只能引用本文档内的位置（# 或 #/…）", place);
+  }
+  let target: unknown = root;
+  for (const token of splitPointer(pointer)) {
+    const there = Array.isArray(target)
+      ? /^(?:0|[1-9]\d*)$/.test(token) && Object.hasOwn(target, token)
+      : isObject(target) && Object.hasOwn(target, token);
+    if (!there) throw new SchemaError("引用的位置不存在", place);
+    target = (target as JsonSchema)[token];
+  }
+  return { target, pointer };
+}
+
+/** The JSON Pointer that is the fragment of a URI reference, and all of it. */
+function pointerOf(reference: unknown): string | undefined {
+  if (typeof reference !== "string" || !/^#(?:\/|$)/.test(reference)) {
+    return undefined;
+  }
+  try {
+    const pointer = decodeURIComponent(reference.slice(1));
+    splitPointer(pointer);
+    return pointer;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Counts the schemas that apply to a value when this one does. Each schema is
+ * counted once and remembered: where many share one, the number grows faster
+ * than the work of counting.
+ */
+function expand(
+  schema: unknown,
+  pointer: string,
+  root: JsonSchema,
+  expansions: Map<JsonSchema, number>,
+): number {
+  if (!isObject(schema)) return 1;
+  const known = expansions.get(schema);
+  if (known === 0) throw new SchemaError("引用了它自己", pointer);
+  if (known !== undefined) return known;
+  expansions.set(schema, 0);
+  let count = 1;
+  if (schema.$ref !== undefined) {
+    count += expand(
+      resolveReference(schema.$ref, root).target,
+      pointer,
+      root,
+      expansions,
+    );
+  }
+  for (const { path, schema: subschema } of subschemas(schema)) {
+    if (IN_PLACE.has(String(path[0]))) {
+      count += expand(subschema, pointer, root, expansions);
+    }
+  }
+  if (count > MAX_EXPANSION) {
+    throw new SchemaError(
+      `对同一个值要应用超过 ${MAX_EXPANSION} 个子 schema`,
+      pointer,
+    );
+  }
+  expansions.set(schema, count);
+  return count;
+}
+
+/**
+ * Whether the documents of a schema are objects or arrays.
+ *
+ * @param schema One that {@linkcode checkSchema} has passed.
+ * @returns The type of the document's root; `"object"` where nothing says it.
+ */
+export function rootOf(schema: JsonSchema): "object" | "array" {
+  return typesOf(schema, schema).includes("array") ? "array" : "object";
+}
+
+/** The types that a schema names, itself or by others that apply in place. */
+function typesOf(schema: unknown, root: JsonSchema): string[] {
+  if (!isObject(schema)) return [];
+  if (schema.type !== undefined) return [schema.type].flat() as string[];
+  const others = [schema.allOf, schema.anyOf, schema.oneOf].flat();
+  if (schema.$ref !== undefined) {
+    others.push(resolveReference(schema.$ref, root).target);
+  }
+  const types = new Set(others.flatMap((other) => typesOf(other, root)));
+  if (types.size === 0 && schema === root) types.add("object");
+  return [...types];
+}
+
+export function isObject(value: unknown): value is JsonSchema {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isFilled(value: unknown): value is unknown[] {
+  return Array.isArray(value) && value.length > 0;
+}
+
+function isNames(value: unknown): value is string[] {
+  return Array.isArray(value) &&
+    value.every((name) => typeof name === "string");
+}
+
+/** A name in a message. */
+function quote(name: string): string {
+  const text = name.length > 80 ? `${name.slice(0, 79)}…` : name;
+  return JSON.stringify(text.toWellFormed());
+}

@@ -1,0 +1,573 @@
+// How generations end, and what clients hear of it.
+
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import type { Config } from "../../lib/app/config.ts";
+import { createDemoFetch } from "../../lib/models/demo/model.ts";
+import {
+  type Ask,
+  createAsk,
+  ModelError,
+  type Part,
+} from "../../lib/models/openai.ts";
+import type { ErrorCode } from "../../lib/answers/outcome.ts";
+import {
+  readEvents,
+  ScriptedModel,
+  type ServerEvent,
+  startServer,
+  stateAfter,
+  TestClock,
+  testConfig,
+} from "../_server.ts";
+import { Upstream } from "../_upstream.ts";
+
+/** What a client hears, and what the log is told. */
+interface Heard {
+  events: ServerEvent[];
+  /** The data of the last event. */
+  end: Record<string, unknown>;
+  /** The log's error. */
+  error: unknown;
+}
+
+/** Starts a generation and follows it to its end. */
+async function hear(
+  ask: Ask,
+  { config = testConfig(), ...members }: {
+    config?: Config;
+    prompt?: string;
+    schema?: unknown;
+  } = {},
+): Promise<Heard> {
+  await using server = startServer({ ask, config, clock: new TestClock() });
+  const response = await server.handle(request(JSON.stringify(members)));
+  assertEquals(response.status, 200, await peek(response));
+  const events = await Array.fromAsync(readEvents(response));
+  assertEquals(server.errors, []);
+  assertEquals(server.reports.length, 1);
+  const [report] = server.reports;
+  const { data: end } = events.at(-1)!;
+  assertEquals(report!.outcome, end.code ?? "end");
+  return { events, end, error: report!.error };
+}
+
+async function peek(response: Response): Promise<string> {
+  return response.ok ? "" : await response.clone().text();
+}
+
+function request(body: BodyInit, headers: HeadersInit = {}): Request {
+  return new Request("http://localhost/helloworld", {
+    method: "POST",
+    headers: { "content-type": "application/json", ...headers },
+    body,
+  });
+}
+
+/** A model that says this, part by part, and breaks off at an error. */
+function saying(...parts: (Part | Error)[]): Ask {
+  return async (_question, _signal, onPart) => {
+    for (const part of parts) {
+      if (part instanceof Error) throw part;
+      await Promise.resolve();
+      onPart(part);
+    }
+  };
+}
+
+const text = (text: string): Part => ({ type: "text", text });
+const reasoning = (text: string): Part => ({ type: "reasoning", text });
+const refusal = (text: string): Part => ({ type: "refusal", text });
+const finish = (reason: string): Part => ({ type: "finish", reason });
+const stop = finish("stop");
+
+/** What docs/protocol.md says of each code. */
+const retryable: Record<ErrorCode, boolean> = {
+  upstream_auth: false,
+  upstream_rejected: false,
+  upstream_rate_limited: true,
+  upstream_unavailable: true,
+  upstream_timeout: true,
+  no_json: true,
+  malformed_json: true,
+  truncated: true,
+  refused: false,
+  content_filtered: false,
+  output_too_large: false,
+  stopped: false,
+  interrupted: true,
+  internal: true,
+};
+
+/** The error that a client hears. */
+function failed(code: ErrorCode, path?: string): Record<string, unknown> {
+  return {
+    ...{ status: "error", code, retryable: retryable[code] },
+    ...(path !== undefined && { path }),
+  };
+}
+
+function ended(reason: string, rest: object = {}): Record<string, unknown> {
+  return { status: "end", finish_reason: reason, ...rest };
+}
+
+const usage = { completion_tokens: 5 };
+const broken = new ModelError("upstream_unavailable", "broken");
+
+const outcomes: [
+  name: string,
+  parts: (Part | Error)[],
+  end: Record<string, unknown>,
+][] = [
+  ["a value", [text('{"a":1}'), stop], ended("stop")],
+  ["a value and text", [text('{"a":1}}} {"b": 2'), stop], ended("stop")],
+  ["a value in a fence", [text('```json\n{"a":1,}\n```'), stop], ended("stop")],
+  [
+    "a value at the limit",
+    [text('{"a":1}'), finish("length")],
+    ended("length"),
+  ],
+  ["a value and tool calls", [text("{}"), finish("tool_calls")], {
+    ...ended("tool_calls"),
+  }],
+  [
+    "usage",
+    [text("{}"), stop, { type: "usage", usage }],
+    ended("stop", { usage }),
+  ],
+  ["content behind the finish", [text("{"), stop, text("}")], ended("stop")],
+  [
+    "half a value",
+    [text('{"a":[1,{"b":"c'), stop],
+    failed("malformed_json", "/a/1/b"),
+  ],
+  ["half a name", [text('{"a":{"b'), stop], failed("malformed_json", "/a")],
+  ["a value cut off", [text('{"a":[1,{"b":"c'), finish("length")], {
+    ...failed("truncated", "/a/1/b"),
+  }],
+  ["a value cut off at its start", [text('{"'), finish("length")], {
+    ...failed("truncated", ""),
+  }],
+  [
+    "no value, cut off",
+    [text("Let me see: {"), finish("length")],
+    failed("truncated"),
+  ],
+  [
+    "thinking, cut off",
+    [text('<think>{"a":1}'), finish("length")],
+    failed("truncated"),
+  ],
+  ["nothing, cut off", [finish("length")], failed("truncated")],
+  ["prose", [text("I would say: { yes }."), stop], failed("no_json")],
+  ["nothing", [stop], failed("no_json")],
+  [
+    "thinking without an end",
+    [text('<think>{"a":1}'), stop],
+    failed("no_json"),
+  ],
+  ["thinking alone", [reasoning('{"a":1}'), stop], failed("no_json")],
+  ["tool calls", [finish("tool_calls")], failed("no_json")],
+  ["an array", [text('["a"]'), stop], failed("no_json")],
+  ["not JSON", [text('{"a":x}'), stop], failed("malformed_json", "")],
+  ["not JSON at all", [text('{"a" "b"}'), stop], failed("malformed_json", "")],
+  ["a filter", [text('{"a":"b'), finish("content_filter")], {
+    ...failed("content_filtered", "/a"),
+  }],
+  ["a filter behind the value", [text("{}"), finish("content_filter")], {
+    ...failed("content_filtered"),
+  }],
+  ["no finish", [text('{"a":"b')], failed("upstream_unavailable", "/a")],
+  ["no finish behind the value", [text("{}")], failed("upstream_unavailable")],
+  ["nothing whatever", [], failed("upstream_unavailable")],
+  ["a break", [text('{"a":"b'), broken], failed("upstream_unavailable", "/a")],
+  ["a break behind the finish", [text("{}"), stop, broken], {
+    ...failed("upstream_unavailable"),
+  }],
+  [
+    "a fault of ours",
+    [text('{"a'), new TypeError("no")],
+    failed("internal", ""),
+  ],
+  ["too deep", [text(`{"a":${"[".repeat(128)}`), stop], {
+    ...failed("output_too_large", "/a" + "/0".repeat(126)),
+  }],
+  ["a name too long", [text(`{"a":{"${"n".repeat(1025)}`), stop], {
+    ...failed("output_too_large", "/a"),
+  }],
+];
+
+/** What a model that declines says is more than anything else. */
+const declining: (Part | Error)[][] = [
+  [refusal("I can't"), refusal(" do that"), stop],
+  [refusal("I can't do that")],
+  [refusal("I can't do that"), finish("content_filter")],
+  [refusal("I can't do that"), finish("length")],
+  [text('{"a":1}'), refusal("I can't do that"), stop],
+  [text('{"a":"'), refusal("I can't do that"), text('b"}'), stop],
+  [refusal("I can't do that"), text("prose"), stop],
+  [refusal("I can't do that"), text('{"a":x}'), stop],
+  [refusal("I can't do that"), broken],
+];
+
+for (const [name, parts, end] of outcomes) {
+  Deno.test(`an answer with ${name} ends in ${end.code ?? "end"}`, async () => {
+    const heard = await hear(saying(...parts));
+    const { message, ...rest } = heard.end;
+    assertEquals(rest, end);
+    assertMatch(String(message), /^[\p{Script=Han}，A-Z ]+$/u);
+    if (name.startsWith("not JSON")) assert(heard.error instanceof SyntaxError);
+  });
+}
+
+Deno.test("a model that declines is quoted, whatever else happens", async () => {
+  for (const parts of declining) {
+    const { end } = await hear(saying(...parts));
+    const { path: _, ...rest } = end;
+    assertEquals(rest, { ...failed("refused"), message: "I can't do that" });
+  }
+});
+
+Deno.test("text that is no JSON ends the request to the provider", async () => {
+  const model = new ScriptedModel((call) => call.say('{"a":"b",}{"c'));
+  const broken = new ScriptedModel((call) => call.say('{"a":"b" c'));
+  const { end, events } = await hear(broken.ask);
+  assertEquals(end.code, "malformed_json");
+  assertEquals(stateAfter(events), { a: "b" });
+  assert(broken.calls[0]!.signal.aborted);
+
+  // What comes after the value does not: the provider is heard to its end.
+  await using server = startServer({ ask: model.ask });
+  const called = model.nextCall();
+  const response = await server.handle(request("{}"));
+  const call = await called;
+  assert(!call.signal.aborted);
+  call.end();
+  const last = (await Array.fromAsync(readEvents(response))).at(-1)!;
+  assertEquals(last.data.status, "end");
+});
+
+Deno.test("text, thinking and refusals have a bound together", async () => {
+  const config = testConfig({ limits: { outputCharacters: 12 } });
+  for (const one of [text, reasoning, refusal]) {
+    for (const other of [text, reasoning]) {
+      const within = await hear(saying(other("a"), one("b".repeat(11)), stop), {
+        config,
+      });
+      assert(within.end.code !== "output_too_large");
+      const { end, events } = await hear(
+        saying(other("a"), one("b".repeat(12)), stop),
+        { config },
+      );
+      assertEquals(end.code, "output_too_large");
+      assert(!JSON.stringify(events).includes("bbb"));
+    }
+  }
+  const half = refusal("b".repeat(8));
+  const { end } = await hear(saying(half, half, stop), { config });
+  assertEquals(end.code, "output_too_large");
+});
+
+Deno.test("a depth that is allowed is validated and shown to its bottom", async () => {
+  const config = testConfig({ limits: { depth: 200 } });
+  const value = `{"a":${"[".repeat(199)}${"]".repeat(199)},"b":1}`;
+  const schema = { type: "object", required: ["a", "b"] };
+  const { end, events } = await hear(saying(text(value), stop), {
+    config,
+    schema,
+  });
+  assertEquals(end.valid, true);
+  assertEquals(stateAfter(events), JSON.parse(value));
+});
+
+Deno.test("a silent model is given up, unless it has said all", async () => {
+  const cases: [parts: Part[], seconds: number, code: string | undefined][] = [
+    [[], 60, "upstream_timeout"],
+    [[{ type: "usage", usage }], 60, "upstream_timeout"],
+    [[text("Hm")], 30, "upstream_timeout"],
+    [[reasoning("Hm")], 30, "upstream_timeout"],
+    [[text("{}"), stop], 30, undefined],
+    [[text("{"), stop], 30, "no_json"],
+    [[refusal("No"), text("{")], 30, "refused"],
+  ];
+  for (const [parts, seconds, code] of cases) {
+    const model = new ScriptedModel();
+    const clock = new TestClock();
+    await using server = startServer({ ask: model.ask, clock });
+    const called = model.nextCall();
+    const response = await server.handle(request("{}"));
+    const call = await called;
+    call.send(...parts);
+    const heard = Array.fromAsync(readEvents(response));
+    // The generation hears the model before time goes on.
+    for (let turn = 0; turn < 10; turn++) {
+      await new Promise((r) => setTimeout(r));
+    }
+    clock.tick(seconds * 1000 - 20);
+    assertEquals(server.reports, []);
+    clock.tick(20);
+    const { data } = (await heard).at(-1)!;
+    assertEquals(data.code, code);
+    assert(call.signal.aborted);
+    const [report] = server.reports;
+    const hasText = parts.some((part) => "text" in part);
+    assertEquals(report!.firstToken !== undefined, hasText);
+  }
+});
+
+Deno.test("events of an answer in prose, thought and a fence tell them apart", async () => {
+  const { events } = await hear(
+    saying(
+      reasoning("First. "),
+      text('Sure. <think>Then {"a":0}.</think>'),
+      text('```json\n{"a":"`'),
+      text('``","b":1,}\n``` {"c":1}'),
+      stop,
+    ),
+  );
+  const said = (status: string) =>
+    events.filter(({ data }) => data.status === status);
+  assertEquals(
+    said("reasoning").map(({ data }) => data.data).join(""),
+    'First. Then {"a":0}.',
+  );
+  assertEquals(stateAfter(events), { a: "```", b: 1 });
+});
+
+Deno.test("nothing that a provider says of itself reaches a client", async () => {
+  const secret = "sk-secret-of-the-provider";
+  const gossip =
+    `${secret} http://provider.example/v1?key=${secret} at main.ts:1`;
+  const error = { message: gossip, code: gossip, type: gossip, param: gossip };
+  const statuses = [400, 401, 403, 404, 408, 409, 413, 422, 429, 500, 503];
+  const streams: ((call: Upstream["calls"][number]) => void)[] = [
+    (call) => call.send({ error }),
+    (call) => call.send(gossip),
+    (call) => call.write(`data: ${gossip}\n\n`),
+    (call) => call.write(`${gossip}\n`),
+    (call) => call.send({ choices: { gossip } }),
+    (call) => call.end(gossip),
+    (call) => {
+      call.say("{}");
+      call.end(gossip, { note: gossip, total_tokens: 1 });
+    },
+    (call) => {
+      call.say("{}");
+      call.end("stop", gossip);
+    },
+  ];
+  const scripts = [
+    ...statuses.map((status) => (call: Upstream["calls"][number]) => {
+      const headers = { "retry-after-ms": "1", "x-request-id": secret };
+      const body = JSON.stringify({ error });
+      return call.respond(new Response(body, { status, headers }));
+    }),
+    ...streams.map((script) => (call: Upstream["calls"][number]) => {
+      script(call);
+      call.close();
+    }),
+  ];
+  for (const script of scripts) {
+    await using upstream = new Upstream(script);
+    const ask = createAsk(upstream.options({ apiKey: secret }));
+    const { events } = await hear(ask);
+    const shown = JSON.stringify(events);
+    for (const part of [secret, "provider.example", "main.ts", upstream.url]) {
+      assert(!shown.includes(part), shown);
+    }
+  }
+});
+
+Deno.test("the log is told what clients are not", async () => {
+  await using upstream = new Upstream((call) => {
+    const error = { message: "Unknown parameter: 'response_format'" };
+    call.respond(Response.json({ error }, { status: 400 }));
+  });
+  const { end, error } = await hear(createAsk(upstream.options()));
+  assertEquals(end.code, "upstream_rejected");
+  assertMatch(String(error), /RESPONSE_FORMAT/);
+});
+
+const schema = {
+  type: "object",
+  properties: { n: { type: "integer" }, s: { enum: ["x", "y"] } },
+  required: ["n"],
+};
+
+Deno.test("an answer is validated where a schema was given", async () => {
+  const answers: [text: string, valid: boolean, pointers: string[]][] = [
+    ['{"n":1,"s":"x"}', true, []],
+    ['```{"n":1,}```', true, []],
+    ['{"n":1,"s":"z"}', false, ["/s"]],
+    ["{}", false, [""]],
+    ['{"n":1.5,"n":2}', true, []],
+  ];
+  const strict = testConfig({ schema, schemaGiven: true });
+  for (const [answer, valid, pointers] of answers) {
+    for (const options of [{ schema }, { config: strict }]) {
+      const { end } = await hear(saying(text(answer), stop), options);
+      assertEquals(end.status, "end");
+      assertEquals(end.valid, valid, answer);
+      const errors = (end.errors ?? []) as { pointer: string }[];
+      assertEquals(errors.map(({ pointer }) => pointer), pointers);
+      assertEquals("errors" in end, !valid);
+    }
+    const { end } = await hear(saying(text(answer), stop));
+    assertEquals("valid" in end, false);
+  }
+});
+
+Deno.test("an answer that satisfies nothing has at most ten errors", async () => {
+  const required = Array.from({ length: 100 }, (_, index) => `m${index}`);
+  const { end } = await hear(saying(text("{}"), stop), {
+    schema: { required },
+  });
+  assertEquals(end.valid, false);
+  const { length } = end.errors as unknown[];
+  assertEquals(length, 10);
+});
+
+Deno.test("a schema of an array has an array for an answer", async () => {
+  const { end, events } = await hear(
+    saying(text('Here [is] it: {"a":1} [{"b":[1]},"c",]'), stop),
+    { schema: { type: "array" } },
+  );
+  assertEquals(end.valid, true);
+  assertEquals(stateAfter(events), [{ b: [1] }, "c"]);
+});
+
+Deno.test("the model is asked with the request's schema, else with the server's", async () => {
+  const config = testConfig({ prompt: "by default" });
+  for (const members of [{}, { prompt: "" }, { prompt: "p" }, { schema }]) {
+    const model = new ScriptedModel((call) => call.end());
+    await hear(model.ask, { config, ...members });
+    assertEquals(model.calls[0]!.question, {
+      prompt: ("prompt" in members && members.prompt) || "by default",
+      schema: "schema" in members ? members.schema : config.schema,
+    });
+  }
+});
+
+/** Schemas that are not taken, and what the message names. */
+const hostile: [schema: unknown, named: RegExp][] = [
+  [null, /schema/],
+  [true, /schema/],
+  [[], /schema/],
+  ["{}", /schema/],
+  [{ titel: {} }, /关键字/],
+  [{ type: "objekt" }, /type/],
+  [{ type: "string" }, /对象/],
+  [{ type: ["object", "array"] }, /对象/],
+  [{ properties: { a: { pattern: "(a+)+$" } } }, /\/properties\/a\/pattern/],
+  [{ patternProperties: { "(a+)+$": {} } }, /patternProperties/],
+  [{ $ref: "http://127.0.0.1/schema" }, /\$ref/],
+  [{ $ref: "other.json" }, /\$ref/],
+  [{ $ref: "#/$defs/no" }, /\$ref/],
+  [{ $ref: "#" }, /schema/],
+  [{ $id: "http://a/", type: "object" }, /\$id/],
+  [{ $dynamicRef: "#a" }, /dynamicRef/],
+  [{ properties: { a: 1 } }, /\/properties\/a/],
+  [{ enum: [] }, /enum/],
+  [{ required: "a" }, /required/],
+  [nested(40), /过深/],
+  [{ const: nested(5_000) }, /过深/],
+  [{ enum: Array(25_000).fill(1) }, /过大/],
+];
+
+/** Schemas in one another. */
+function nested(depth: number): unknown {
+  let schema: unknown = { type: "object" };
+  for (let level = 0; level < depth; level++) schema = { not: schema };
+  return schema;
+}
+
+Deno.test("a request that is wrong is told what is wrong, and nothing is sent upstream", async () => {
+  const json = (value: unknown) => JSON.stringify(value);
+  const requests: [
+    body: string,
+    status: number,
+    code: string,
+    named: RegExp,
+    headers?: HeadersInit,
+  ][] = [
+    ["{", 400, "bad_request", /JSON/],
+    ["prompt=a", 400, "bad_request", /JSON/],
+    ["[]", 400, "bad_request", /对象/],
+    ["null", 400, "bad_request", /对象/],
+    ['"a"', 400, "bad_request", /对象/],
+    [json({ promt: "a" }), 400, "bad_request", /promt/],
+    ['{"__proto__":{"schema":{}}}', 400, "bad_request", /__proto__/],
+    [json({ prompt: 1 }), 400, "bad_request", /prompt/],
+    [json({ prompt: null }), 400, "bad_request", /prompt/],
+    [json({ prompt: "a".repeat(8_001) }), 413, "too_large", /8000/],
+    [json({ prompt: "a".repeat(65_536) }), 413, "too_large", /65536/],
+    ["[".repeat(65_000), 400, "bad_request", /JSON/],
+    ...["text/plain", "application/x-www-form-urlencoded", "application/jsonp"]
+      .map((type): [string, number, string, RegExp, HeadersInit] => [
+        ...["{}", 415, "unsupported_media_type", /application\/json/] as const,
+        { "content-type": type },
+      ]),
+    ...hostile.map(([schema, named]): [string, number, string, RegExp] => [
+      ...[json({ prompt: "p", schema }), 400, "bad_request", named] as const,
+    ]),
+  ];
+  const model = new ScriptedModel();
+  await using server = startServer({ ask: model.ask });
+  for (const [body, status, code, named, headers] of requests) {
+    const response = await server.handle(request(body, headers));
+    const answer = await response.json();
+    assertEquals([response.status, answer.code], [status, code], body);
+    assertEquals(answer.status, "error");
+    assertMatch(answer.message, named);
+    assert(answer.message.length < 300, answer.message);
+  }
+  assertEquals(model.calls, []);
+  assertEquals(server.generations.running, 0);
+  assertEquals(server.errors, []);
+});
+
+Deno.test("the demo model misbehaves as its prompts say", async () => {
+  const prompts: Record<string, string | undefined> = {
+    "": undefined,
+    "a topic": undefined,
+    "demo:fence": undefined,
+    "demo:think": undefined,
+    "demo:think-tag": undefined,
+    "demo:hostile": undefined,
+    "demo:truncated": "truncated",
+    "demo:refusal": "refused",
+    "demo:malformed": "malformed_json",
+    "demo:no-json": "no_json",
+    "demo:filter": "content_filtered",
+    "demo:error": "upstream_unavailable",
+    "demo:cut": "upstream_unavailable",
+    "demo:rate-limit": "upstream_rate_limited",
+    "demo:auth": "upstream_auth",
+  };
+  const { model } = testConfig();
+  const schemas = [undefined, {
+    type: "object",
+    properties: {
+      tags: { type: "array", items: { type: "string" }, minItems: 2 },
+      author: {
+        type: "object",
+        properties: { name: { type: "string" }, kind: { enum: ["a", "b"] } },
+        required: ["name", "kind"],
+      },
+      score: { type: "number", minimum: 1, maximum: 2 },
+    },
+    required: ["tags", "author", "score"],
+  }];
+  for (const schema of schemas) {
+    for (const [prompt, code] of Object.entries(prompts)) {
+      const fetch = createDemoFetch({ tokensPerSecond: Infinity });
+      const ask = createAsk({ ...model, responseFormat: "json_schema", fetch });
+      const { end, events } = await hear(ask, { prompt, schema });
+      assertEquals(end.code, code, prompt);
+      if (code !== undefined) continue;
+      assertEquals(end.valid, schema && true, prompt);
+      const thinks = prompt.startsWith("demo:think");
+      const has = events.some(({ data }) => data.status === "reasoning");
+      assertEquals(has, thinks, prompt);
+    }
+  }
+});

@@ -1,0 +1,356 @@
+import { assert, assertEquals } from "@std/assert";
+import type { Limits } from "../../lib/app/config.ts";
+import type {
+  Generation,
+  GenerationReport,
+} from "../../lib/answers/generation.ts";
+import { Generations } from "../../lib/answers/generations.ts";
+import type { Ask } from "../../lib/models/openai.ts";
+import { DEFAULT_SCHEMA } from "../../lib/schemas/schema.ts";
+import {
+  ScriptedModel,
+  TestClock,
+  testConfig,
+  turn,
+  until,
+} from "../_server.ts";
+
+/** Generations with a driven clock, and what they tell. */
+function setUp(
+  ask: Ask,
+  limits: Partial<Limits> = {},
+): { generations: Generations; clock: TestClock; reports: GenerationReport[] } {
+  const clock = new TestClock();
+  const reports: GenerationReport[] = [];
+  const generations = new Generations({
+    ask,
+    model: "scripted",
+    limits: testConfig({ limits }).limits,
+    clock,
+    onFinish: (report) => reports.push(report),
+  });
+  return { generations, clock, reports };
+}
+
+function start(generations: Generations, id?: string): Generation {
+  return generations.start({
+    id,
+    owner: "me",
+    prompt: "a prompt",
+    schema: DEFAULT_SCHEMA,
+    validated: false,
+  });
+}
+
+/** Follows a generation, and reads what there is. */
+class Reader {
+  closed = 0;
+  readonly body: ReadableStream<Uint8Array>;
+
+  constructor(generation: Generation, offset?: number) {
+    this.body = generation.follow(offset, () => this.closed++);
+  }
+}
+
+Deno.test("a generation asks the model once, when it has a reader", async () => {
+  const model = new ScriptedModel();
+  const { generations, clock } = setUp(model.ask);
+  const generation = start(generations);
+  await turn();
+  assertEquals(model.calls.length, 0);
+  const readers = [new Reader(generation), new Reader(generation)];
+  assertEquals(model.calls.length, 0);
+  await turn();
+  readers.push(new Reader(generation, 0));
+  generation.snapshot();
+  await turn();
+  assertEquals(model.calls.length, 1);
+  assertEquals(generation.readers, 3);
+  for (const { body } of readers) await body.cancel();
+  assertEquals(generation.readers, 0);
+  generation.stop("stopped");
+  clock.tick(300_000);
+  assertEquals([generations.running, generations.kept, clock.timers], [
+    0,
+    0,
+    0,
+  ]);
+});
+
+Deno.test("a reader that leaves at once asks nothing, and one that comes back does", async () => {
+  const model = new ScriptedModel();
+  const { generations, clock } = setUp(model.ask);
+  const generation = start(generations);
+  await new Reader(generation).body.cancel();
+  await turn();
+  clock.tick(14_000);
+  assertEquals(model.calls.length, 0);
+  const reader = new Reader(generation);
+  await turn();
+  assertEquals(model.calls.length, 1);
+  await reader.body.cancel();
+  clock.tick(15_000);
+  assert(model.calls[0]!.signal.aborted);
+  clock.tick(300_000);
+  assertEquals(clock.timers, 0);
+});
+
+Deno.test("one that nobody ever reads ends, and asks nothing", async () => {
+  const model = new ScriptedModel();
+  const { generations, clock, reports } = setUp(model.ask);
+  start(generations);
+  clock.tick(14_999);
+  assertEquals(generations.running, 1);
+  clock.tick(1);
+  assertEquals([generations.running, generations.kept], [0, 1]);
+  assertEquals(reports.map(({ outcome }) => outcome), ["stopped"]);
+  await turn();
+  assertEquals(model.calls.length, 0);
+  clock.tick(300_000);
+  assertEquals(clock.timers, 0);
+});
+
+Deno.test("a generation lingers when its last reader has left, and only then", async () => {
+  const model = new ScriptedModel();
+  const { generations, clock } = setUp(model.ask, {
+    firstTokenSeconds: 1000,
+  });
+  const generation = start(generations);
+  const one = new Reader(generation);
+  const two = new Reader(generation);
+  await turn();
+  await one.body.cancel();
+  clock.tick(20_000);
+  await two.body.cancel();
+  clock.tick(14_999);
+  const three = new Reader(generation);
+  clock.tick(10_000);
+  assertEquals(generations.running, 1);
+  await three.body.cancel();
+  // A poll does not shorten the time, and renews it.
+  clock.tick(14_999);
+  generation.snapshot();
+  clock.tick(14_999);
+  assertEquals(generations.running, 1);
+  assert(!model.calls[0]!.signal.aborted);
+  clock.tick(1);
+  assertEquals(generation.transcript.outcome?.status, "error");
+  assert(model.calls[0]!.signal.aborted);
+});
+
+Deno.test("a poll while somebody reads ends nothing", async () => {
+  const model = new ScriptedModel();
+  const { generations, clock } = setUp(model.ask);
+  const generation = start(generations);
+  const reader = new Reader(generation);
+  generation.snapshot();
+  clock.tick(50_000);
+  assertEquals(generations.running, 1);
+  await reader.body.cancel();
+  generation.stop("stopped");
+  await turn();
+});
+
+Deno.test("the model may be silent for so long, and no longer", async () => {
+  const model = new ScriptedModel();
+  const { generations, clock, reports } = setUp(model.ask);
+  const late = start(generations);
+  const readers = [new Reader(late)];
+  await turn();
+  clock.tick(59_999);
+  assertEquals(generations.running, 1);
+  clock.tick(1);
+  const slow = start(generations);
+  readers.push(new Reader(slow));
+  await turn();
+  clock.tick(59_000);
+  for (let n = 0; n < 3; n++) {
+    model.calls[1]!.say(n === 0 ? '{"a":"' : "b");
+    await until(() => slow.transcript.length === 6 + n);
+    clock.tick(29_999);
+    assertEquals(generations.running, 1);
+  }
+  clock.tick(1);
+  assertEquals(reports.map(({ outcome }) => outcome), [
+    "upstream_timeout",
+    "upstream_timeout",
+  ]);
+  assertEquals(reports[1]!.firstToken, 59_000 + 0);
+  assertEquals(reports[1]!.duration, 59_000 + 3 * 29_999 + 1);
+  assert(model.calls.every(({ signal }) => signal.aborted));
+  for (const { body } of readers) await body.cancel();
+  clock.tick(300_000);
+  assertEquals(clock.timers, 0);
+});
+
+Deno.test("a model that does not heed the abort is heard no longer", async () => {
+  for (const before of ['{"a":"', ""]) {
+    const rest = Promise.withResolvers<void>();
+    let asked = false;
+    let returned = false;
+    const { generations, clock } = setUp(async (_question, _signal, onPart) => {
+      if (before !== "") onPart({ type: "text", text: before });
+      asked = true;
+      await rest.promise;
+      onPart({ type: "text", text: 'b"}' });
+      onPart({ type: "finish", reason: "stop" });
+      returned = true;
+    });
+    const generation = start(generations);
+    generation.snapshot();
+    await until(() => asked);
+    generation.stop("stopped");
+    const { timers } = clock;
+    rest.resolve();
+    await until(() => returned);
+    assertEquals(generation.transcript.length, before.length);
+    assertEquals(generation.transcript.outcome, {
+      status: "error",
+      code: "stopped",
+      message: "生成已停止",
+      retryable: false,
+      ...(before !== "" && { path: "/a" }),
+    });
+    assertEquals(clock.timers, timers);
+    clock.tick(300_000);
+    assertEquals(clock.timers, 0);
+  }
+});
+
+Deno.test("a model that cannot be asked ends the generation, and throws nowhere", async () => {
+  for (
+    const ask of [
+      () => {
+        throw new Error("Cannot ask: a test");
+      },
+      async () => {
+        await turn();
+        throw new TypeError("Cannot ask: a test");
+      },
+    ] as Ask[]
+  ) {
+    const { generations, reports, clock } = setUp(ask);
+    start(generations).snapshot();
+    await until(() => reports.length === 1);
+    assertEquals(reports[0]!.outcome, "internal");
+    assertEquals((reports[0]!.error as Error).message, "Cannot ask: a test");
+    clock.tick(300_000);
+    assertEquals(clock.timers, 0);
+  }
+});
+
+Deno.test("finished ones are kept for a while, the oldest goes first", async () => {
+  const model = new ScriptedModel((call) => {
+    call.say(`{"a":"${"b".repeat(92)}"}`);
+    call.end();
+  });
+  const { generations, clock } = setUp(model.ask, { retainedCharacters: 250 });
+  const all: Generation[] = [];
+  for (let n = 0; n < 4; n++) {
+    const generation = start(generations);
+    all.push(generation);
+    generation.snapshot();
+    await until(() => generations.running === 0);
+    clock.tick(1000);
+  }
+  // 100 units each: two are within 250.
+  assertEquals(
+    all.map(({ id }) => generations.get(id) !== undefined),
+    [false, false, true, true],
+  );
+  assertEquals(generations.kept, 2);
+  clock.tick(297_999);
+  assertEquals(generations.kept, 2);
+  clock.tick(1);
+  assertEquals(generations.get(all[2]!.id), undefined);
+  assertEquals(generations.kept, 1);
+  clock.tick(1000);
+  assertEquals([generations.kept, clock.timers], [0, 0]);
+});
+
+Deno.test("one that alone is too much is not kept, and its reader reads on", async () => {
+  const model = new ScriptedModel();
+  const { generations, clock } = setUp(model.ask, { retainedCharacters: 5 });
+  const generation = start(generations);
+  const reader = new Reader(generation);
+  await turn();
+  model.calls[0]!.say('{"a":1}');
+  model.calls[0]!.end();
+  await until(() => generations.running === 0);
+  assertEquals([generations.kept, generations.get(generation.id)], [
+    0,
+    undefined,
+  ]);
+  const text = await new Response(reader.body).text();
+  assert(text.includes('"data":{"a":1}'));
+  assert(text.includes('"status":"end"'));
+  assertEquals([reader.closed, clock.timers], [1, 0]);
+});
+
+Deno.test("draining waits for those that run, and ends them after a while", async () => {
+  const model = new ScriptedModel();
+  const { generations, clock, reports } = setUp(model.ask);
+  const generation = [start(generations), start(generations)];
+  const readers = generation.map((generation) => new Reader(generation));
+  await turn();
+  let drained = false;
+  const drain = generations.drain().then(() => drained = true);
+  assert(generations.draining);
+  model.calls[0]!.say('{"a":1}');
+  model.calls[0]!.end();
+  await until(() => reports.length === 1);
+  clock.tick(2999);
+  await turn();
+  assertEquals([drained, generations.running], [false, 1]);
+  clock.tick(1);
+  await drain;
+  assertEquals(reports.map(({ outcome }) => outcome), ["end", "interrupted"]);
+  const [one, two] = await Promise.all(
+    readers.map(({ body }) => new Response(body).text()),
+  );
+  assert(one!.includes('"status":"end"'));
+  assert(two!.includes('"code":"interrupted"'));
+  assert(two!.includes('"retryable":true'));
+  assertEquals(clock.timers, 0);
+});
+
+Deno.test("draining nothing takes no time, and leaves no timer", async () => {
+  const model = new ScriptedModel((call) => call.end());
+  const { generations, clock } = setUp(model.ask);
+  start(generations).snapshot();
+  await until(() => generations.running === 0);
+  assertEquals(generations.kept, 1);
+  await generations.drain();
+  await generations.drain();
+  assertEquals(clock.timers, 0);
+});
+
+Deno.test("draining ends as soon as the last one has ended", async () => {
+  const model = new ScriptedModel();
+  const { generations, clock } = setUp(model.ask);
+  const generation = start(generations);
+  generation.snapshot();
+  const drain = generations.drain();
+  generation.stop("stopped");
+  await drain;
+  assertEquals(clock.timers, 0);
+});
+
+Deno.test("polls get the value so far, and none where there is none", async () => {
+  const model = new ScriptedModel();
+  const { generations } = setUp(model.ask);
+  const generation = start(generations);
+  assertEquals(generation.snapshot(), {});
+  const [call] = model.calls;
+  call!.say('Sure! {"a":"b');
+  await until(() => generation.transcript.length === 13);
+  assertEquals(generation.snapshot(), { data: { a: "b" } });
+  call!.say('c","d":[1,2');
+  call!.end("length");
+  await until(() => generation.transcript.outcome !== undefined);
+  const { data } = generation.snapshot() as { data: { a: string } };
+  assertEquals(data.a, "bc");
+  const { outcome } = generation.transcript;
+  assert(outcome?.status === "error" && outcome.code === "truncated");
+  await generations.drain();
+});

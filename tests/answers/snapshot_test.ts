@@ -1,0 +1,88 @@
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { takeSnapshot } from "../../lib/answers/snapshot.ts";
+import { Transcript } from "../../lib/answers/transcript.ts";
+import { cut } from "../_stream.ts";
+import { sizes, texts } from "../_documents.ts";
+
+const options = { root: "object", maxDepth: 128 } as const;
+type SnapshotOptions = Parameters<typeof takeSnapshot>[1];
+
+function snapshotOf(text: string, own: Partial<SnapshotOptions> = {}): unknown {
+  const transcript = new Transcript();
+  transcript.append("text", text);
+  return takeSnapshot(transcript, { ...options, ...own });
+}
+
+Deno.test("a snapshot has all that is there, whole or not", () => {
+  for (
+    const [text, value] of [
+      ["", undefined],
+      ["Sure! {", undefined],
+      ['Sure! {"', {}],
+      ['{"title"', {}],
+      ['{"title":', {}],
+      ['{"title":"', { title: "" }],
+      ['{"title":"科技', { title: "科技" }],
+      ['{"title":"a\\', { title: "a" }],
+      ['{"title":"a\\n', { title: "a\n" }],
+      ['{"title":"a","n":', { title: "a" }],
+      ['{"n":1,"tags":[', { n: 1, tags: [] }],
+      ['{"n":1,"tags":["a","b', { n: 1, tags: ["a", "b"] }],
+      ['{"n":1,"tags":[{"a":true}', { n: 1, tags: [{ a: true }] }],
+      ['```json\n{"a":{}}\n```', { a: {} }],
+      ['{"a":"b",}', { a: "b" }],
+      ['{"a":"b","c" "d"}', { a: "b" }],
+      ["{}", {}],
+    ] as const
+  ) assertEquals(snapshotOf(text), value, text);
+});
+
+Deno.test("a snapshot leaves the thinking out", () => {
+  const transcript = new Transcript();
+  transcript.append("reasoning", '{"not":"this"}');
+  transcript.append("text", '<think>{"nor":"this"}</think>{"a":"b');
+  transcript.append("reasoning", "Hm.");
+  transcript.append("text", 'c"}');
+  assertEquals(takeSnapshot(transcript, options), { a: "bc" });
+});
+
+Deno.test("the snapshot of a whole document is JSON.parse's, however it was cut", () => {
+  fc.assert(fc.property(texts(), sizes, (text, sizes) => {
+    const json = `{"v":${text}}`;
+    const transcript = new Transcript();
+    for (const piece of cut(json, sizes)) transcript.append("text", piece);
+    assertEquals(takeSnapshot(transcript, options), JSON.parse(json));
+  }));
+});
+
+Deno.test("after every unit there is a snapshot, and it is an object", () => {
+  fc.assert(
+    fc.property(texts(), (text) => {
+      const json = `{"v":${text}}`;
+      for (let length = 3; length <= json.length; length++) {
+        const value = snapshotOf(json.slice(0, length));
+        assert(
+          typeof value === "object" && value !== null && !Array.isArray(value),
+          json.slice(0, length),
+        );
+      }
+    }),
+    { numRuns: 20 },
+  );
+});
+
+Deno.test("a snapshot is as deep as the stream", () => {
+  const deep = `{"a":${"[".repeat(200)}`;
+  assertEquals(depthOf(snapshotOf(deep, { maxDepth: 128 })), 128);
+  assertEquals(depthOf(snapshotOf(deep, { maxDepth: 1000 })), 201);
+});
+
+function depthOf(value: unknown): number {
+  let depth = 0;
+  while (typeof value === "object" && value !== null) {
+    depth++;
+    value = Object.values(value)[0];
+  }
+  return depth;
+}

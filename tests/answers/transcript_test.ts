@@ -1,0 +1,148 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { failure } from "../../lib/answers/outcome.ts";
+import {
+  type Run,
+  Transcript,
+  type TranscriptReader,
+} from "../../lib/answers/transcript.ts";
+
+const stopped = failure("stopped");
+
+function readAll(reader: TranscriptReader, limit?: number): Run[] {
+  const runs: Run[] = [];
+  for (;;) {
+    const run = reader.next(limit);
+    if (run === undefined) return runs;
+    runs.push(run);
+  }
+}
+
+Deno.test("a reader takes what is there as runs of one kind", () => {
+  const transcript = new Transcript();
+  const reader = transcript.read();
+  assertEquals(reader.next(), undefined);
+  transcript.append("reasoning", "Hm");
+  transcript.append("reasoning", "m.");
+  transcript.append("text", "{");
+  transcript.append("text", "");
+  transcript.append("text", '"a"');
+  assertEquals(readAll(reader), [
+    { type: "reasoning", text: "Hmm." },
+    { type: "text", text: '{"a"' },
+  ]);
+  assertEquals(reader.offset, 8);
+  assertEquals(transcript.length, 8);
+  transcript.append("text", ":1}");
+  assertEquals(readAll(reader), [{ type: "text", text: ":1}" }]);
+  assertEquals(readAll(transcript.read()), [
+    { type: "reasoning", text: "Hmm." },
+    { type: "text", text: '{"a":1}' },
+  ]);
+});
+
+Deno.test("a limit cuts runs, but no surrogate pairs", () => {
+  const transcript = new Transcript();
+  transcript.append("reasoning", "a😀b");
+  transcript.append("text", "cd");
+  const reader = transcript.read();
+  assertEquals(readAll(reader, 2).map(({ text }) => text), [
+    "a",
+    "😀",
+    "b",
+    "cd",
+  ]);
+  assertEquals(reader.offset, 6);
+  assertEquals(
+    readAll(transcript.read(), 1).map(({ text }) => text),
+    ["a", "\ud83d", "\ude00", "b", "c", "d"],
+  );
+});
+
+Deno.test("readers at any place read the same, during and after", () => {
+  const pieces = fc.array(fc.record({
+    type: fc.constantFrom("text" as const, "reasoning" as const),
+    text: fc.string({ unit: "binary", maxLength: 9 }),
+  }));
+  fc.assert(fc.property(
+    pieces,
+    fc.array(fc.integer({ min: 1, max: 7 }), { minLength: 1 }),
+    (pieces, limits) => {
+      const transcript = new Transcript();
+      const reader = transcript.read();
+      let turn = 0;
+      let live = "";
+      for (const { type, text } of pieces) {
+        transcript.append(type, text);
+        const run = reader.next(limits[turn++ % limits.length]);
+        live += run?.text ?? "";
+        assertEquals(reader.offset, live.length);
+      }
+      const whole = pieces.map(({ text }) => text).join("");
+      assertEquals(transcript.length, whole.length);
+      transcript.finish(stopped);
+      // One that has begun, and one that begins when it is over.
+      live += readAll(reader).map(({ text }) => text).join("");
+      assertEquals(live, whole);
+      const later = readAll(transcript.read());
+      assertEquals(later.map(({ text }) => text).join(""), whole);
+      assert(later.every(({ type }, n) => type !== later[n + 1]?.type));
+    },
+  ));
+});
+
+Deno.test("changed() resolves at the next text and at the outcome", async () => {
+  const transcript = new Transcript();
+  let changes = 0;
+  const count = () => changes++;
+  const first = transcript.changed().then(count);
+  const same = transcript.changed().then(count);
+  transcript.append("text", "");
+  await Promise.resolve();
+  assertEquals(changes, 0);
+  transcript.append("text", "a");
+  await Promise.all([first, same]);
+  assertEquals(changes, 2);
+  const end = transcript.changed().then(count);
+  transcript.finish(stopped);
+  await end;
+  assertEquals(changes, 3);
+});
+
+Deno.test("the first outcome counts, and nothing comes after it", () => {
+  const transcript = new Transcript();
+  assertEquals(transcript.outcome, undefined);
+  transcript.append("text", "a");
+  transcript.finish(stopped);
+  transcript.finish(failure("internal"));
+  transcript.append("text", "b");
+  assertEquals(transcript.outcome, stopped);
+  assertEquals(readAll(transcript.read()), [{ type: "text", text: "a" }]);
+  assertEquals(transcript.length, 1);
+});
+
+Deno.test("a finished transcript takes up little more than its text", () => {
+  const transcript = new Transcript();
+  const before = usedHeap();
+  for (let n = 0; n < 200_000; n++) {
+    transcript.append("text", String.fromCharCode(0x4e00 + n % 20_000, 0x30));
+  }
+  const growing = usedHeap() - before;
+  transcript.finish(stopped);
+  const finished = usedHeap() - before;
+  console.log(
+    `400,000 units: ${growing} bytes while it grows, then ${finished}`,
+  );
+  // Two bytes a unit.
+  assert(finished < 2 * 2 * transcript.length, `${finished} bytes`);
+  assertEquals(transcript.length, 400_000);
+});
+
+/** In bytes, without garbage. */
+function usedHeap(): number {
+  setFlagsFromString("--expose-gc");
+  runInNewContext("gc")();
+  return Deno.memoryUsage().heapUsed;
+}

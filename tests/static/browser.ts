@@ -1,0 +1,165 @@
+/** What tests of the page share: a real Chromium, and the page in it. */
+
+import puppeteer, { type Page } from "puppeteer-core";
+import {
+  ScriptedModel,
+  startServer,
+  testConfig,
+  type TestServer,
+} from "../_server.ts";
+
+const flags = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
+/** Where Chromium is, if there is one. */
+export const browserPath: string | undefined = findBrowser();
+
+/** In CI a missing browser is a failure; elsewhere it skips tests. */
+const isSkipped = browserPath === undefined &&
+  Deno.env.get("CI") !== "true";
+if (isSkipped) {
+  console.log(
+    "No Chromium found (CHROMIUM names one): skipping the page's tests",
+  );
+}
+
+/** What a test of the page is given. */
+export interface Stage {
+  page: Page;
+  model: ScriptedModel;
+  server: TestServer;
+  /** What the page's console said: errors and what was thrown. */
+  complaints: string[];
+  /** Loads the page from another address. */
+  open(url: string): Promise<void>;
+  /** What is in an element. */
+  text(selector: string): Promise<string>;
+  /** Resolves when the page is in this phase. */
+  phase(name: string): Promise<void>;
+  /** Resolves when an element holds this text. */
+  shows(selector: string, text: string): Promise<void>;
+}
+
+/** How the stage is set. */
+export interface StageOptions {
+  /** What the model says, if the test does not drive it. */
+  script?: ConstructorParameters<typeof ScriptedModel>[0];
+  config?: Parameters<typeof testConfig>[0];
+  /** @default {"zh-CN"} */
+  language?: string;
+  dark?: boolean;
+  width?: number;
+  height?: number;
+  /** Pixels of the screen for one of the page. */
+  scale?: number;
+}
+
+/** Defines a test that runs with a server and its page in a fresh browser. */
+export function browserTest(
+  name: string,
+  run: (stage: Stage) => Promise<void>,
+  options: StageOptions = {},
+): void {
+  Deno.test({
+    name: `page ${name}`,
+    ignore: isSkipped,
+    fn: () => onStage(run, options),
+  });
+}
+
+/** Runs something with a server and its page in a fresh browser. */
+export async function onStage(
+  run: (stage: Stage) => Promise<void>,
+  {
+    script,
+    config,
+    language = "zh-CN",
+    dark = false,
+    width = 1280,
+    height = 900,
+    scale = 1,
+  }: StageOptions,
+): Promise<void> {
+  if (!browserPath) throw new Error("Cannot test the page: no Chromium found");
+  const model = new ScriptedModel(script);
+  await using server = startServer({
+    ask: model.ask,
+    config: testConfig(config),
+  });
+  const userDataDir = await Deno.makeTempDir();
+  const browser = await puppeteer.launch({
+    executablePath: browserPath,
+    userDataDir,
+    args: [...flags, `--lang=${language}`, `--accept-lang=${language}`],
+  });
+  try {
+    const page = await browser.newPage();
+    const complaints: string[] = [];
+    page.on("pageerror", (error) => complaints.push(String(error)));
+    page.on("console", (message) => {
+      // The browser itself logs each request that fails.
+      const isOwn = !message.text().startsWith("Failed to load resource");
+      if (message.type() === "error" && isOwn) complaints.push(message.text());
+    });
+    page.on("dialog", (dialog) => {
+      complaints.push(`dialog: ${dialog.message()}`);
+      dialog.dismiss();
+    });
+    await page.setViewport({ width, height, deviceScaleFactor: scale });
+    await page.emulateMediaFeatures([
+      { name: "prefers-color-scheme", value: dark ? "dark" : "light" },
+    ]);
+    await page.goto(server.url);
+    await run({
+      page,
+      model,
+      server,
+      complaints,
+      async open(url) {
+        await page.goto(url);
+      },
+      async text(selector) {
+        const script = `document.querySelector(${quote(selector)}).textContent`;
+        return String(await page.evaluate(script));
+      },
+      async phase(name) {
+        await page.waitForSelector(`#state[data-phase=${name}]`);
+      },
+      async shows(selector, text) {
+        await page.waitForFunction(
+          `document.querySelector(${quote(selector)})?.textContent.includes(${
+            quote(text)
+          })`,
+        );
+      },
+    });
+  } finally {
+    await browser.close();
+    await Deno.remove(userDataDir, { recursive: true });
+  }
+}
+
+const quote = JSON.stringify;
+
+function findBrowser(): string | undefined {
+  const named = Deno.env.get("CHROMIUM");
+  if (named) return named;
+  const folders = (Deno.env.get("PATH") ?? "").split(":");
+  const paths = ["chromium", "chromium-browser", "google-chrome"]
+    .flatMap((name) => folders.map((folder) => `${folder}/${name}`));
+  paths.push("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome");
+  return paths.find((path) => {
+    try {
+      return Deno.statSync(path).isFile;
+    } catch {
+      return false;
+    }
+  });
+}

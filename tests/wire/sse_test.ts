@@ -1,0 +1,81 @@
+import { assert, assertEquals } from "@std/assert";
+import { createParser, type EventSourceMessage } from "eventsource-parser";
+import {
+  formatEvent,
+  formatEventId,
+  formatRetry,
+  isGenerationId,
+  makeGenerationId,
+  parseEventId,
+  PING,
+} from "../../lib/wire/sse.ts";
+
+const generation = "AAAAAAAAAAAAAAAAAAA-_9";
+
+Deno.test("an event is one id and one line of data", () => {
+  assertEquals(formatEvent("x.1", '{"a":1}'), 'id: x.1\ndata: {"a":1}\n\n');
+  assertEquals(PING, ": ping\n\n");
+  assertEquals(formatRetry(1234.5), "retry: 1235\n\n");
+});
+
+Deno.test("whatever a text holds, an event has one line of data", () => {
+  const text = "a\n\r\n\r\u2028\u2029\u0085\0\ufeff😀\ud83d: \u{10ffff}";
+  const frame = formatEvent("x.1", JSON.stringify({ text }));
+  assert(!/[\r\u2028\u2029\u0085]/.test(frame));
+  assertEquals(frame.split("\n").length, 4);
+  const events: EventSourceMessage[] = [];
+  createParser({ onEvent: (event) => events.push(event) }).feed(frame);
+  assertEquals(events.length, 1);
+  assertEquals(JSON.parse(events[0]!.data), { text });
+});
+
+Deno.test("an event's id is read as it was made", () => {
+  for (const offset of [0, 1, 10, 999_999_999, "end"] as const) {
+    const position = { generation, offset };
+    assertEquals(parseEventId(formatEventId(position)), position);
+  }
+});
+
+Deno.test("what is no id of ours is none", () => {
+  for (
+    const text of [
+      "",
+      generation,
+      `${generation}.`,
+      `${generation}.-1`,
+      `${generation}.+1`,
+      `${generation}.01`,
+      `${generation}.1e9`,
+      `${generation}.1.0`,
+      `${generation}.1000000000`,
+      `${generation}.0x1`,
+      `${generation}.END`,
+      `${generation}.end `,
+      ` ${generation}.1`,
+      `${generation}.1\n`,
+      `${generation}.1\0`,
+      `${generation}.１`,
+      `${generation}A.1`,
+      `${generation.slice(1)}.1`,
+      `${generation.slice(1)}%.1`,
+      `${generation.slice(1)}+.1`,
+      "constructor",
+    ]
+  ) assertEquals(parseEventId(text), undefined, JSON.stringify(text));
+});
+
+Deno.test("a generation's id is 128 random bits in base64url", () => {
+  const ids = Array.from({ length: 1000 }, () => makeGenerationId());
+  assert(ids.every(isGenerationId));
+  assertEquals(new Set(ids).size, ids.length);
+  for (
+    const text of [
+      "",
+      `${generation}A`,
+      generation.slice(1),
+      `${generation.slice(1)}=`,
+      `${generation.slice(1)}.`,
+      `${generation}\n`,
+    ]
+  ) assert(!isGenerationId(text), JSON.stringify(text));
+});
