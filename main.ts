@@ -8,6 +8,8 @@ import {
 import type { GenerationReport } from "./lib/answers/generation.ts";
 import { Generations } from "./lib/answers/generations.ts";
 import { createHandler } from "./lib/app/handler.ts";
+import { FieldStreams } from "./lib/server.ts";
+import { Budgets } from "./lib/wire/budgets.ts";
 import { createAsk } from "./lib/models/openai.ts";
 
 /** The pause after which the server listens again, in milliseconds. */
@@ -27,14 +29,22 @@ function main(): void {
 
   const generations = new Generations({
     ask: createAsk(config.model),
-    model: config.model.model,
     limits: config.limits,
     clock: systemClock,
     onFinish: (report) => log(describe(report)),
   });
+  const budgets = new Budgets(config.limits);
+  const streams = new FieldStreams({
+    generations,
+    budgets,
+    model: config.model.model,
+    limits: config.limits,
+    clock: systemClock,
+  });
   const handler = createHandler({
     config,
-    generations,
+    streams,
+    budgets,
     onError: (error) => log(`error ${describeError(error)}`),
     onPrompt: (id, prompt) => {
       if (config.logPrompts) log(`prompt ${id} ${JSON.stringify(prompt)}`);

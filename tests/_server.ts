@@ -2,15 +2,17 @@
 
 import { EventSourceParserStream } from "eventsource-parser/stream";
 import { applyDelta } from "../static/apply_delta.js";
-import { Access } from "../lib/app/access.ts";
 import type { Clock, Timer } from "../lib/clock.ts";
 import { systemClock } from "../lib/clock.ts";
-import { type Config, DEFAULT_LIMITS, type Limits } from "../lib/app/config.ts";
+import { DEFAULT_LIMITS, type Limits } from "../lib/answers/limits.ts";
+import type { Config } from "../lib/app/config.ts";
 import type { GenerationReport } from "../lib/answers/generation.ts";
 import { Generations } from "../lib/answers/generations.ts";
 import { createHandler } from "../lib/app/handler.ts";
-import type { Ask, Part, Question } from "../lib/models/openai.ts";
+import type { Ask, Part, Question } from "../lib/models/ask.ts";
 import { DEFAULT_SCHEMA } from "../lib/schemas/schema.ts";
+import { FieldStreams } from "../lib/server.ts";
+import { Budgets } from "../lib/wire/budgets.ts";
 
 /**
  * A clock that stands still until it is told to go on. Only pauses of a few
@@ -206,7 +208,7 @@ export interface TestServer extends AsyncDisposable {
   /** With no slash at its end. */
   url: string;
   generations: Generations;
-  access: Access;
+  budgets: Budgets;
   /** What has been told of generations that have ended. */
   reports: GenerationReport[];
   /** What nobody expected. */
@@ -228,19 +230,25 @@ export function startServer(
 ): TestServer {
   const reports: GenerationReport[] = [];
   const errors: unknown[] = [];
-  const access = new Access(config);
+  const budgets = new Budgets(config.limits);
   const generations = new Generations({
     ask,
-    model: config.model.model,
     limits: config.limits,
     clock,
     onFinish: (report) => reports.push(report),
   });
+  const streams = new FieldStreams({
+    generations,
+    budgets,
+    model: config.model.model,
+    limits: config.limits,
+    clock,
+  });
   const onError = (error: unknown) => errors.push(error);
   const handler = createHandler({
     config,
-    generations,
-    access,
+    streams,
+    budgets,
     clock,
     onError,
   });
@@ -253,7 +261,7 @@ export function startServer(
   return {
     url: `http://127.0.0.1:${port}`,
     generations,
-    access,
+    budgets,
     reports,
     errors,
     async handle(request) {

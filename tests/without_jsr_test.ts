@@ -20,7 +20,6 @@ import {
 } from "@std/assert";
 import { getCookies, setCookie } from "@std/http/cookie";
 import { serveDir } from "@std/http/file-server";
-import { accepts } from "@std/http/negotiation";
 
 const nullPrototype = Object.assign(Object.create(null), { a: 1 });
 
@@ -279,38 +278,6 @@ Deno.test("serveDir serves files of its directory", async (t) => {
   });
 
   await Deno.remove(parent, { recursive: true });
-});
-
-Deno.test("accepts picks the type that the client prefers", () => {
-  const types = ["application/json", "text/event-stream"];
-  for (
-    const [accept, expected] of [
-      [undefined, "application/json"],
-      ["", "application/json"],
-      ["*/*", "application/json"],
-      ["text/event-stream", "text/event-stream"],
-      ["TEXT/event-stream", "text/event-stream"],
-      ["text/*", "text/event-stream"],
-      ["application/json;q=0.5, text/event-stream", "text/event-stream"],
-      ["text/event-stream, application/json", "application/json"],
-      ["application/json, text/event-stream", "application/json"],
-      ["text/*, application/*", "application/json"],
-      ["application/json, text/plain, */*", "application/json"],
-      ["text/event-stream, text/plain, */*", "text/event-stream"],
-      ["text/event-stream;q=0, */*;q=0.1", "application/json"],
-      ["text/html,application/xhtml+xml,*/*;q=0.8", "application/json"],
-      ["text/html", undefined],
-      ["text/event-stream;q=0", undefined],
-      ["nonsense", undefined],
-    ] as const
-  ) {
-    const headers = new Headers(accept === undefined ? [] : { accept });
-    assertEquals(accepts({ headers }, ...types), expected, accept);
-  }
-
-  const headers = new Headers({ accept: "a/b;q=0.5, c/d" });
-  assertEquals(accepts({ headers }), ["c/d", "a/b"]);
-  assertEquals(accepts({ headers: new Headers() }), ["*/*"]);
 });
 
 Deno.test("getCookies reads a request's cookies as they are", () => {

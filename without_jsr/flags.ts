@@ -11,7 +11,6 @@ const standIns: Record<string, string> = {
   "@std/assert": "./assert.ts",
   "@std/http/cookie": "./cookie.ts",
   "@std/http/file-server": "./file_server.ts",
-  "@std/http/negotiation": "./negotiation.ts",
 };
 
 /** How long the registry may be silent before it counts as unreachable. */

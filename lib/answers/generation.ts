@@ -1,15 +1,13 @@
-/** One answer of the model: asked for, written down, judged, followed. */
+/** One answer of the model: asked for, written down, judged. */
 
 import type { Clock, Timer } from "../clock.ts";
-import type { Limits } from "../app/config.ts";
 import { Envelope } from "../envelope.ts";
-import { follow } from "../wire/follow.ts";
 import {
   type Ask,
   ModelError,
   type Part,
   type Question,
-} from "../models/openai.ts";
+} from "../models/ask.ts";
 import {
   type ErrorCode,
   type ErrorOutcome,
@@ -22,8 +20,9 @@ import {
   JsonSyntaxError,
 } from "../parser.ts";
 import { rootOf } from "../schemas/schema.ts";
+import { makeGenerationId } from "./id.ts";
+import type { Limits } from "./limits.ts";
 import { takeSnapshot } from "./snapshot.ts";
-import { makeGenerationId } from "../wire/sse.ts";
 import { Transcript } from "./transcript.ts";
 import { validate, type ValidationError } from "../schemas/validation.ts";
 
@@ -56,22 +55,21 @@ export interface GenerationReport {
 /** What every generation needs. */
 export interface GenerationContext {
   ask: Ask;
-  /** The model's name, as clients see it. */
-  model: string;
   limits: Limits;
   clock: Clock;
   /** Called when one has ended. */
   onFinish?: (report: GenerationReport) => void;
 }
 
-/** One answer of the model, and those who follow it. */
+/** One answer of the model. */
 export class Generation {
   readonly id: string;
   readonly owner: string;
   readonly transcript = new Transcript();
   readonly #question: Question;
   readonly #validated: boolean;
-  readonly #root: "object" | "array";
+  /** Which kind of value the answer is. */
+  readonly root: "object" | "array";
   readonly #context: GenerationContext;
   readonly #controller = new AbortController();
 
@@ -103,9 +101,9 @@ export class Generation {
     this.owner = owner;
     this.#question = { prompt, schema };
     this.#validated = validated;
-    this.#root = rootOf(schema);
+    this.root = rootOf(schema);
     this.#context = context;
-    this.#envelope = new Envelope({ root: this.#root });
+    this.#envelope = new Envelope({ root: this.root });
     this.#parser = new JsonPatchParser({ maxDepth: context.limits.depth });
     this.#startedAt = this.#lastTokenAt = context.clock.now();
     this.#lingerOn();
@@ -173,24 +171,12 @@ export class Generation {
   }
 
   /**
-   * Follows the generation; counts as a reader until the body is closed.
+   * Counts one more reader, for whom the model is asked if it has not been yet.
    *
-   * @param offset What the client has, in UTF-16 units; `undefined` if it has
-   * nothing, not even the `start` event.
-   * @param onClose Called once, when the connection has ended.
+   * @returns What counts it out again; to be called once.
    */
-  follow(
-    offset: number | undefined,
-    onClose: () => void,
-  ): ReadableStream<Uint8Array> {
-    const { clock, limits, model } = this.#context;
-    const start = {
-      status: "start",
-      message: "开始生成响应...",
-      id: this.id,
-      model,
-      protocol: 1,
-    };
+  attach(): () => void {
+    const { clock } = this.#context;
     this.#readers++;
     clock.clearTimeout(this.#linger);
     // That a client has left before it is answered shows a moment later: on its
@@ -201,22 +187,10 @@ export class Generation {
         if (this.#readers > 0) this.#run();
       }, 0);
     }
-    return follow({
-      id: this.id,
-      root: this.#root,
-      maxDepth: limits.depth,
-      transcript: this.transcript,
-      start: offset === undefined ? start : undefined,
-      offset: offset ?? 0,
-      heartbeat: limits.heartbeatSeconds * 1000,
-      maxAge: limits.connectionSeconds * 1000 * (0.8 + 0.2 * Math.random()),
-      clock,
-      onClose: () => {
-        this.#readers--;
-        this.#lingerOn();
-        onClose();
-      },
-    });
+    return () => {
+      this.#readers--;
+      this.#lingerOn();
+    };
   }
 
   /**
@@ -355,7 +329,7 @@ export class Generation {
   /** The value so far. */
   #value(): unknown {
     const { depth: maxDepth } = this.#context.limits;
-    return takeSnapshot(this.transcript, { root: this.#root, maxDepth });
+    return takeSnapshot(this.transcript, { root: this.root, maxDepth });
   }
 
   /** Ends it because of a fault, unless the model has begun to decline. */

@@ -1,10 +1,8 @@
-/** Who may, from where, and how much. */
+/** Who may, and from where. */
 
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import { isIP, isIPv6 } from "node:net";
 import { getCookies, setCookie } from "@std/http/cookie";
-import { RateLimiter } from "limiter";
-import { LRUCache } from "lru-cache";
 import type { Config } from "./config.ts";
 
 /** Somebody who may. */
@@ -18,32 +16,21 @@ export interface Principal {
 /** What access depends on. */
 export type AccessOptions = Pick<
   Config,
-  "accessTokens" | "corsOrigins" | "trustProxy" | "limits"
+  "accessTokens" | "corsOrigins" | "trustProxy"
 >;
-
-/** Why a request has to wait. */
-export interface Refusal {
-  code: "too_many_streams" | "overloaded";
-  /** After how many seconds it may come again. */
-  retryAfter: number;
-}
 
 const COOKIE = "fieldstream";
 
 /** Everybody, where no tokens are configured. */
 const ANYONE = "";
 
-/** The rules of one server, and what its clients have used up. */
+/** The rules of one server. */
 export class Access {
   readonly #options: AccessOptions;
   /** The origins that are named, so none if all may. */
   readonly #listed: string[];
   /** SHA-256 of each token to whose it is. */
   readonly #tokens: { digest: Uint8Array; owner: string; session: string }[];
-  readonly #generations: Budget;
-  readonly #resumes: Budget;
-  readonly #streams = new Map<string, number>();
-  #open = 0;
 
   /** Makes the rules from the configuration. */
   constructor(options: AccessOptions) {
@@ -55,14 +42,6 @@ export class Access {
       session: createHmac("sha256", token).update("session")
         .digest("base64url"),
     }));
-    const { generationsPerMinute, resumesPerMinute } = options.limits;
-    this.#generations = new Budget(generationsPerMinute);
-    this.#resumes = new Budget(resumesPerMinute);
-  }
-
-  /** How many streams are open. */
-  get openStreams(): number {
-    return this.#open;
   }
 
   /**
@@ -175,46 +154,6 @@ export class Access {
     headers.set("access-control-allow-credentials", "true");
   }
 
-  /** Counts one more generation. */
-  countGeneration(client: string): Refusal | undefined {
-    return this.#generations.spend(client);
-  }
-
-  /**
-   * Counts one more request that starts nothing, and the work it makes.
-   *
-   * @param characters How much text is read again for it, in UTF-16 units.
-   */
-  countResume(client: string, characters = 0): Refusal | undefined {
-    const requests = 1 + Math.floor(characters / RESUMED_CHARACTERS);
-    return this.#resumes.spend(client, requests);
-  }
-
-  /**
-   * Opens a stream, if there is room.
-   *
-   * @returns What closes it again, once; or why it cannot be opened.
-   */
-  openStream(client: string): (() => void) | Refusal {
-    const { streams, streamsPerClient } = this.#options.limits;
-    if (this.#open >= streams) return { code: "overloaded", retryAfter: 5 };
-    const own = this.#streams.get(client) ?? 0;
-    if (own >= streamsPerClient) {
-      return { code: "too_many_streams", retryAfter: 5 };
-    }
-    this.#open++;
-    this.#streams.set(client, own + 1);
-    let isOpen = true;
-    return () => {
-      if (!isOpen) return;
-      isOpen = false;
-      this.#open--;
-      const rest = this.#streams.get(client)! - 1;
-      if (rest === 0) this.#streams.delete(client);
-      else this.#streams.set(client, rest);
-    };
-  }
-
   #ownerOfToken(token: string): string | undefined {
     const digest = sha256(token);
     let owner: string | undefined;
@@ -260,33 +199,4 @@ function networkOf(address: string): string {
   ) as [string[], string[]?];
   const zeros = Array(8 - head.length - (tail?.length ?? 0)).fill("0");
   return [...head, ...zeros].slice(0, 4).join(":");
-}
-
-/** A resume of as much text counts as one more: the work is linear in it. */
-const RESUMED_CHARACTERS = 50_000;
-
-/** How many clients a budget remembers; the one unseen for longest goes. */
-const CLIENTS = 10_000;
-
-/** So many requests a minute for each client. */
-class Budget {
-  readonly #perMinute: number;
-  readonly #limiters = new LRUCache<string, RateLimiter>({ max: CLIENTS });
-
-  constructor(perMinute: number) {
-    this.#perMinute = perMinute;
-  }
-
-  spend(client: string, requests = 1): Refusal | undefined {
-    requests = Math.min(requests, this.#perMinute);
-    let limiter = this.#limiters.get(client);
-    if (limiter === undefined) {
-      const tokensPerInterval = this.#perMinute;
-      limiter = new RateLimiter({ tokensPerInterval, interval: "minute" });
-      this.#limiters.set(client, limiter);
-    }
-    if (limiter.tryRemoveTokens(requests)) return undefined;
-    const retryAfter = Math.ceil(limiter.getWaitTime(requests) / 1000);
-    return { code: "too_many_streams", retryAfter };
-  }
 }

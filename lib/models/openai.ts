@@ -2,8 +2,13 @@
 
 import { createParser } from "eventsource-parser";
 import OpenAI from "openai";
-import type { ErrorCode } from "../answers/outcome.ts";
-import type { JsonSchema } from "../schemas/schema.ts";
+import {
+  type Ask,
+  ModelError,
+  type ModelErrorCode,
+  type Part,
+  type Question,
+} from "./ask.ts";
 import { isStrict } from "./structured_outputs.ts";
 
 /** Which provider, and how it is asked. */
@@ -24,44 +29,6 @@ export interface ModelOptions {
    * @default {fetch}
    */
   fetch?: typeof fetch;
-}
-
-/** What is asked for. */
-export interface Question {
-  prompt: string;
-  schema: JsonSchema;
-}
-
-/** One thing that a model said, as small as the provider sent it. */
-export type Part =
-  | { type: "text" | "reasoning" | "refusal"; text: string }
-  | { type: "finish"; reason: string }
-  | { type: "usage"; usage: unknown };
-
-/**
- * Asks a model. Resolves when it has said all.
- *
- * @param onPart Called with what it says, in the order it says it. With an
- * async iterator in its place, a token would cost the server 7 % more.
- * @throws {ModelError} If the provider fails.
- */
-export type Ask = (
-  question: Question,
-  signal: AbortSignal,
-  onPart: (part: Part) => void,
-) => Promise<void>;
-
-/** The provider failed. Its message is for the log, not for clients. */
-export class ModelError extends Error {
-  override name = "ModelError";
-  /** The failure, in the terms of the wire protocol. */
-  readonly code: ErrorCode;
-
-  /** Made where a provider is asked. */
-  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.code = code;
-  }
 }
 
 /** Makes the function that asks one provider. */
@@ -248,7 +215,7 @@ function toModelError(
   });
 }
 
-function codeOf(status: number): ErrorCode {
+function codeOf(status: number): ModelErrorCode {
   if (status === 401 || status === 403) return "upstream_auth";
   if (status === 429) return "upstream_rate_limited";
   return status >= 500 ? "upstream_unavailable" : "upstream_rejected";

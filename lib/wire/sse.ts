@@ -1,7 +1,5 @@
 /** Server-Sent Events (HTML standard, section 9.2): frames, ids, headers. */
 
-import { randomBytes } from "node:crypto";
-
 /** Response headers of an event stream. */
 export const STREAM_HEADERS: Readonly<Record<string, string>> = {
   "content-type": "text/event-stream",
@@ -59,14 +57,4 @@ export function parseEventId(text: string): Position | undefined {
   if (match === null) return undefined;
   const [, generation, offset] = match as unknown as [string, string, string];
   return { generation, offset: offset === "end" ? offset : Number(offset) };
-}
-
-/** Whether `text` can be a generation's id: 128 bits in base64url. */
-export function isGenerationId(text: string): boolean {
-  return /^[A-Za-z0-9_-]{22}$/.test(text);
-}
-
-/** Makes a new generation's id. */
-export function makeGenerationId(): string {
-  return randomBytes(16).toString("base64url");
 }

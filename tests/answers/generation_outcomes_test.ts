@@ -3,12 +3,8 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { Config } from "../../lib/app/config.ts";
 import { createDemoFetch } from "../../lib/models/demo/model.ts";
-import {
-  type Ask,
-  createAsk,
-  ModelError,
-  type Part,
-} from "../../lib/models/openai.ts";
+import { type Ask, ModelError, type Part } from "../../lib/models/ask.ts";
+import { createAsk } from "../../lib/models/openai.ts";
 import type { ErrorCode } from "../../lib/answers/outcome.ts";
 import {
   readEvents,

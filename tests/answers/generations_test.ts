@@ -1,12 +1,13 @@
 import { assert, assertEquals } from "@std/assert";
-import type { Limits } from "../../lib/app/config.ts";
+import type { Limits } from "../../lib/answers/limits.ts";
 import type {
   Generation,
   GenerationReport,
 } from "../../lib/answers/generation.ts";
 import { Generations } from "../../lib/answers/generations.ts";
-import type { Ask } from "../../lib/models/openai.ts";
+import type { Ask } from "../../lib/models/ask.ts";
 import { DEFAULT_SCHEMA } from "../../lib/schemas/schema.ts";
+import { connect } from "../../lib/wire/connection.ts";
 import {
   ScriptedModel,
   TestClock,
@@ -24,7 +25,6 @@ function setUp(
   const reports: GenerationReport[] = [];
   const generations = new Generations({
     ask,
-    model: "scripted",
     limits: testConfig({ limits }).limits,
     clock,
     onFinish: (report) => reports.push(report),
@@ -47,8 +47,10 @@ class Reader {
   closed = 0;
   readonly body: ReadableStream<Uint8Array>;
 
-  constructor(generation: Generation, offset?: number) {
-    this.body = generation.follow(offset, () => this.closed++);
+  constructor(clock: TestClock, generation: Generation, offset?: number) {
+    const { limits } = testConfig();
+    const context = { model: "scripted", limits, clock };
+    this.body = connect(generation, offset, context, () => this.closed++);
   }
 }
 
@@ -58,10 +60,13 @@ Deno.test("a generation asks the model once, when it has a reader", async () => 
   const generation = start(generations);
   await turn();
   assertEquals(model.calls.length, 0);
-  const readers = [new Reader(generation), new Reader(generation)];
+  const readers = [
+    new Reader(clock, generation),
+    new Reader(clock, generation),
+  ];
   assertEquals(model.calls.length, 0);
   await turn();
-  readers.push(new Reader(generation, 0));
+  readers.push(new Reader(clock, generation, 0));
   generation.snapshot();
   await turn();
   assertEquals(model.calls.length, 1);
@@ -81,11 +86,11 @@ Deno.test("a reader that leaves at once asks nothing, and one that comes back do
   const model = new ScriptedModel();
   const { generations, clock } = setUp(model.ask);
   const generation = start(generations);
-  await new Reader(generation).body.cancel();
+  await new Reader(clock, generation).body.cancel();
   await turn();
   clock.tick(14_000);
   assertEquals(model.calls.length, 0);
-  const reader = new Reader(generation);
+  const reader = new Reader(clock, generation);
   await turn();
   assertEquals(model.calls.length, 1);
   await reader.body.cancel();
@@ -116,14 +121,14 @@ Deno.test("a generation lingers when its last reader has left, and only then", a
     firstTokenSeconds: 1000,
   });
   const generation = start(generations);
-  const one = new Reader(generation);
-  const two = new Reader(generation);
+  const one = new Reader(clock, generation);
+  const two = new Reader(clock, generation);
   await turn();
   await one.body.cancel();
   clock.tick(20_000);
   await two.body.cancel();
   clock.tick(14_999);
-  const three = new Reader(generation);
+  const three = new Reader(clock, generation);
   clock.tick(10_000);
   assertEquals(generations.running, 1);
   await three.body.cancel();
@@ -142,7 +147,7 @@ Deno.test("a poll while somebody reads ends nothing", async () => {
   const model = new ScriptedModel();
   const { generations, clock } = setUp(model.ask);
   const generation = start(generations);
-  const reader = new Reader(generation);
+  const reader = new Reader(clock, generation);
   generation.snapshot();
   clock.tick(50_000);
   assertEquals(generations.running, 1);
@@ -155,13 +160,13 @@ Deno.test("the model may be silent for so long, and no longer", async () => {
   const model = new ScriptedModel();
   const { generations, clock, reports } = setUp(model.ask);
   const late = start(generations);
-  const readers = [new Reader(late)];
+  const readers = [new Reader(clock, late)];
   await turn();
   clock.tick(59_999);
   assertEquals(generations.running, 1);
   clock.tick(1);
   const slow = start(generations);
-  readers.push(new Reader(slow));
+  readers.push(new Reader(clock, slow));
   await turn();
   clock.tick(59_000);
   for (let n = 0; n < 3; n++) {
@@ -272,7 +277,7 @@ Deno.test("one that alone is too much is not kept, and its reader reads on", asy
   const model = new ScriptedModel();
   const { generations, clock } = setUp(model.ask, { retainedCharacters: 5 });
   const generation = start(generations);
-  const reader = new Reader(generation);
+  const reader = new Reader(clock, generation);
   await turn();
   model.calls[0]!.say('{"a":1}');
   model.calls[0]!.end();
@@ -291,7 +296,7 @@ Deno.test("draining waits for those that run, and ends them after a while", asyn
   const model = new ScriptedModel();
   const { generations, clock, reports } = setUp(model.ask);
   const generation = [start(generations), start(generations)];
-  const readers = generation.map((generation) => new Reader(generation));
+  const readers = generation.map((generation) => new Reader(clock, generation));
   await turn();
   let drained = false;
   const drain = generations.drain().then(() => drained = true);

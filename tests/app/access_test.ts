@@ -8,7 +8,7 @@ import {
 } from "@std/assert";
 import { Access } from "../../lib/app/access.ts";
 import { type Config, ConfigError, readConfig } from "../../lib/app/config.ts";
-import { makeGenerationId } from "../../lib/wire/sse.ts";
+import { makeGenerationId } from "../../lib/answers/id.ts";
 import {
   readEvents,
   ScriptedModel,
@@ -737,12 +737,12 @@ Deno.test("a client has so many streams, and gets one back when one closes", asy
 
   open.push(await start(BOB));
   assertEquals(open[2]!.status, 200);
-  assertEquals(server.access.openStreams, 3);
+  assertEquals(server.budgets.openStreams, 3);
   await open[0]!.body!.cancel();
   open[0] = await start(ALICE);
   assertEquals(open[0].status, 200);
   for (const { body } of open) await body!.cancel();
-  assertEquals(server.access.openStreams, 0);
+  assertEquals(server.budgets.openStreams, 0);
 });
 
 Deno.test("all clients together have so many streams", async () => {
@@ -928,50 +928,4 @@ Deno.test("a client with a token is its token, wherever it comes from", () => {
   assertEquals(ask(ALICE, "192.0.2.2"), alice);
   assertNotEquals(ask(BOB, "192.0.2.1"), alice);
   assert(!JSON.stringify(alice).includes(ALICE));
-});
-
-Deno.test("what is remembered of clients does not grow with their number", () => {
-  const access = new Access(
-    testConfig({ limits: { generationsPerMinute: 1 } }),
-  );
-  assertEquals(access.countGeneration("first"), undefined);
-  assertEquals(access.countGeneration("first")?.code, "too_many_streams");
-  for (let n = 1; n < 10_000; n++) access.countGeneration(`${n}`);
-  assertEquals(access.countGeneration("first")?.code, "too_many_streams");
-  // The one unseen for longest has been forgotten.
-  assertEquals(access.countGeneration("one more"), undefined);
-  assertEquals(access.countGeneration("1"), undefined);
-});
-
-Deno.test("to resume a long answer counts for as much work as it makes", () => {
-  const limits = { resumesPerMinute: 10 };
-  const access = new Access(testConfig({ limits }));
-  assertEquals(access.countResume("x", 49_999), undefined);
-  assertEquals(access.countResume("x", 400_000), undefined);
-  assertEquals(access.countResume("x")?.code, "too_many_streams");
-  // One that counts for more than there is can be resumed all the same.
-  assertEquals(access.countResume("y", 10_000_000), undefined);
-  const refusal = access.countResume("y", 10_000_000)!;
-  assert(refusal.retryAfter <= 60, `${refusal.retryAfter}`);
-});
-
-Deno.test("a stream that would be one too many is refused, whosever it is", () => {
-  const limits = { streams: 2, streamsPerClient: 2 };
-  const access = new Access(testConfig({ limits }));
-  const close = access.openStream("x") as () => void;
-  access.openStream("y");
-  assertEquals(access.openStream("z"), { code: "overloaded", retryAfter: 5 });
-  close();
-  assertEquals(typeof access.openStream("z"), "function");
-});
-
-Deno.test("a stream is given back once, however often it is closed", () => {
-  const access = new Access(testConfig({ limits: { streamsPerClient: 2 } }));
-  const first = access.openStream("x") as () => void;
-  const second = access.openStream("x") as () => void;
-  first();
-  first();
-  assertEquals(access.openStreams, 1);
-  second();
-  assertEquals(access.openStreams, 0);
 });

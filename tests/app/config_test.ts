@@ -1,8 +1,8 @@
+import { DEFAULT_LIMITS } from "../../lib/answers/limits.ts";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import {
   type Config,
   ConfigError,
-  DEFAULT_LIMITS,
   readConfig,
   secretsOf,
 } from "../../lib/app/config.ts";

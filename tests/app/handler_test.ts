@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { makeGenerationId } from "../../lib/wire/sse.ts";
+import { makeGenerationId } from "../../lib/answers/id.ts";
 import { RawConnection } from "../_client.ts";
 import {
   readEvents,
@@ -189,7 +189,7 @@ Deno.test("which generation: the whole table", async (t) => {
   }
   assertEquals(server.generations.running, before);
   assertEquals(model.calls.length, 2);
-  assertEquals(server.access.openStreams, 0);
+  assertEquals(server.budgets.openStreams, 0);
   assertEquals(server.errors, []);
 });
 
@@ -545,7 +545,7 @@ Deno.test("while draining nothing starts, and what there is can be followed", as
   const events = await Array.fromAsync(readEvents(follower));
   assertEquals(events.map(({ data }) => data.status), ["chunk", "end"]);
   await drained;
-  assertEquals(server.access.openStreams, 0);
+  assertEquals(server.budgets.openStreams, 0);
 });
 
 Deno.test("a body that never ends is given up, one that breaks off starts nothing", async () => {
@@ -560,7 +560,7 @@ Deno.test("a body that never ends is given up, one that breaks off starts nothin
     method: "POST",
     headers,
   });
-  await until(() => server.access.openStreams === 1);
+  await until(() => server.budgets.openStreams === 1);
   clock.tick(10_000);
   while (slow.status === undefined) await slow.read();
   assertEquals(slow.status, 400);
@@ -569,9 +569,9 @@ Deno.test("a body that never ends is given up, one that breaks off starts nothin
     method: "POST",
     headers,
   });
-  await until(() => server.access.openStreams === 1);
+  await until(() => server.budgets.openStreams === 1);
   gone.close();
-  await until(() => server.access.openStreams === 0);
+  await until(() => server.budgets.openStreams === 0);
   assertEquals(server.generations.running, 0);
   assertEquals([model.calls.length, clock.timers], [0, 0]);
   assertEquals(server.errors, []);

@@ -213,7 +213,7 @@ Deno.test("18,000 odd requests to the handler are answered, and none with a faul
       await Promise.all(answers);
     }
     assertEquals(server.errors, []);
-    assertEquals(server.access.openStreams, 0);
+    assertEquals(server.budgets.openStreams, 0);
   }
   assertEquals(made, 18_000);
   // They got everywhere.

@@ -6,7 +6,7 @@ import {
 } from "@std/assert";
 import { checkSchema } from "../../lib/schemas/schema.ts";
 import { validate } from "../../lib/schemas/validation.ts";
-import { makeGenerationId } from "../../lib/wire/sse.ts";
+import { makeGenerationId } from "../../lib/answers/id.ts";
 import {
   type ModelCall,
   readEvents,
@@ -106,7 +106,7 @@ Deno.test("a body that is too large is read no further than it may be", async ()
   assertEquals((await response.json()).code, "too_large");
   await left.promise;
   assertEquals(sent, 1100);
-  assertEquals(server.access.openStreams, 0);
+  assertEquals(server.budgets.openStreams, 0);
 
   // On the wire, announced and unannounced, and one that fits exactly.
   const announced = await talk(
@@ -186,7 +186,7 @@ Deno.test("a body that never ends is given up, and takes a stream's place till t
     connections.push(await connect(server, text));
     await clock.reading.promise;
   }
-  assertEquals(server.access.openStreams, 2);
+  assertEquals(server.budgets.openStreams, 2);
   const refused = await talk(
     server,
     `${head}Content-Length: 2\r\nConnection: close\r\n\r\n{}`,
@@ -197,14 +197,14 @@ Deno.test("a body that never ends is given up, and takes a stream's place till t
   // To send a little now and then is of no use.
   clock.tick(9_000);
   await writeAll(connections[1]!, "1\r\n \r\n");
-  assertEquals(server.access.openStreams, 2);
+  assertEquals(server.budgets.openStreams, 2);
   clock.tick(1_000);
   for (const connection of connections) {
     const answer = await readAll(connection, ERROR_END);
     assertStringIncludes(answer, "400 Bad Request");
     connection.close();
   }
-  assertEquals(server.access.openStreams, 0);
+  assertEquals(server.budgets.openStreams, 0);
   assertEquals(model.calls.length, 0);
   assertEquals(clock.timers, 0);
   assertEquals(server.errors, []);
@@ -313,7 +313,7 @@ Deno.test("header values of 60 KB do no harm", async () => {
       }
     }
     assertEquals(server.errors, []);
-    assertEquals(server.access.openStreams, 0);
+    assertEquals(server.budgets.openStreams, 0);
   }
 });
 
@@ -824,7 +824,7 @@ Deno.test("a flood from one client does not reach another", async () => {
       seen.push((await events.next()).value!);
     }
     await flooding;
-    assert(server.access.openStreams <= 21);
+    assert(server.budgets.openStreams <= 21);
     assert(server.generations.running <= 61);
   }
   call.say('"}');
@@ -919,9 +919,9 @@ Deno.test("a client that reads nothing is cut in the end", async () => {
   call.say('{"title":"');
   // More than the buffers between here and there can hold.
   for (let n = 0; n < 32; n++) call.say("x".repeat(1_000_000));
-  assertEquals(server.access.openStreams, 1);
+  assertEquals(server.budgets.openStreams, 1);
   clock.tick(20_000);
-  assertEquals(server.access.openStreams, 0);
+  assertEquals(server.budgets.openStreams, 0);
 });
 
 Deno.test("to stop twice, too late, too early or while it ends does no harm", async () => {

