@@ -374,6 +374,53 @@ Deno.test("the demo model answers difficult schemas", async () => {
         m: { type: "number", maximum: -1e300 },
       },
     },
+    { type: "array", items: { type: "integer", multipleOf: 1.5 } },
+    {
+      type: "array",
+      items: {
+        allOf: [{ type: "number", multipleOf: 0.4 }, { multipleOf: 0.6 }, {
+          type: "integer",
+        }],
+      },
+    },
+    {
+      type: "array",
+      items: {
+        type: "integer",
+        minimum: -2.2204460492503136e-16,
+        maximum: 2.9999999999999996,
+        multipleOf: 1,
+      },
+      minItems: 50,
+    },
+    {
+      type: "array",
+      items: { type: "number", exclusiveMinimum: 0, maximum: 5e-324 },
+    },
+    {
+      type: "array",
+      items: { type: "number", exclusiveMinimum: 99, exclusiveMaximum: 99.1 },
+    },
+    {
+      type: "array",
+      items: { type: "integer", minimum: 1, maximum: 12 },
+      minItems: 12,
+      uniqueItems: true,
+    },
+    {
+      type: "array",
+      items: { type: "string", maxLength: 8 },
+      minItems: 40,
+      uniqueItems: true,
+    },
+    {
+      type: "array",
+      prefixItems: [{ type: "integer" }, { type: "boolean" }, {
+        type: "null",
+      }, { type: "number" }],
+      items: false,
+    },
+    { type: "array", items: false },
     {
       type: "object",
       properties: {
@@ -475,6 +522,13 @@ Deno.test("the demo model comes to an end with any schema", () => {
   }
 });
 
+/** From the smallest to the largest that there are, and none. */
+const distance = fc.oneof(
+  fc.constantFrom(0, Number.EPSILON, Number.MIN_VALUE, 1e300),
+  fc.double({ min: 0, max: 10, noNaN: true }),
+  fc.double({ min: 0, max: 1e18, noNaN: true }),
+);
+
 // Random schemas that something satisfies.
 const { schema: anySchema } = fc.letrec<
   { schema: JsonSchema; root: JsonSchema }
@@ -495,17 +549,34 @@ const { schema: anySchema } = fc.letrec<
         minLength,
         maxLength: minLength + more,
       })),
-      fc.tuple(
-        fc.constantFrom("integer", "number"),
-        fc.double({ min: -1e6, max: 1e6, noNaN: true }),
-        fc.double({ min: 3, max: 1e4, noNaN: true }),
-        fc.constantFrom(1, 2, 0.5, 0.1),
-      ).map(([type, minimum, size, multipleOf]) => ({
-        type,
-        minimum,
-        maximum: minimum + size,
-        multipleOf,
-      })),
+      // Some number k·multipleOf satisfies each of these, and others may.
+      fc.record({
+        type: fc.constantFrom("integer", "number"),
+        multipleOf: fc.constantFrom(1, 2, 7, 1000, 1e20),
+        digits: fc.constantFrom(0, 1, 2, 7, 30),
+        k: fc.integer({ min: -2_000, max: 2_000 }),
+        below: distance,
+        above: distance,
+        exclusive: fc.boolean(),
+        bare: fc.boolean(),
+      }).map(({ type, digits, k, below, above, exclusive, bare, ...rest }) => {
+        const isInteger = type === "integer";
+        const multipleOf = Number(
+          `${rest.multipleOf}e-${isInteger ? 0 : digits}`.replace("+", ""),
+        );
+        const witness = Number((k * multipleOf).toPrecision(15));
+        const [low, high] = [witness - below, witness + above];
+        const bound = (name: string, value: number) =>
+          exclusive && value !== witness
+            ? { [`exclusive${name}`]: value }
+            : { [name.toLowerCase()]: value };
+        return {
+          type,
+          ...bound("Minimum", low),
+          ...bound("Maximum", high),
+          ...!bare && { multipleOf },
+        };
+      }),
       fc.array(fc.jsonValue({ maxDepth: 1 }), { minLength: 1 }).map((
         values,
       ) => ({

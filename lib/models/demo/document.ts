@@ -1,6 +1,7 @@
 /** What the demo model says: a document for any schema, about any topic. */
 
 import * as words from "./words.ts";
+import { chooseNumber } from "./number.ts";
 import * as schemas from "../../schemas/schema.ts";
 
 type JsonSchema = schemas.JsonSchema;
@@ -27,6 +28,8 @@ interface Place {
   references: string[];
   /** Whether one came twice: only what must be there is written. */
   recurs?: boolean;
+  /** How many values had been there before, in a list without duplicates. */
+  again?: number;
 }
 
 /** Deeper than this there is only `null`. */
@@ -35,6 +38,8 @@ const DEPTH = 24;
 const TEXT_LENGTH = 10_000;
 /** What a document may cost: characters, and members of schemas looked at. */
 const BUDGET = 250_000;
+/** As much as so many characters. */
+const NUMBER_COST = 30;
 const BOOLEANS = [true, false];
 
 /**
@@ -132,43 +137,58 @@ class Writer {
   }
 
   #array(schema: JsonSchema, place: Place): unknown[] {
+    // In older drafts, `items` may be a list and `additionalItems` the rest.
+    const { items, prefixItems = items, minItems = 0, maxItems } = schema;
+    const first = Array.isArray(prefixItems) ? prefixItems : [];
+    const rest = items === prefixItems && first.length > 0
+      ? schema.additionalItems
+      : items;
     const usual = /step|option|choice/i.test(place.name) ? 4 : 3;
-    const { minItems = 0, maxItems = usual } = schema as Numbers;
-    const length = place.recurs ? 0 : Math.min(usual, maxItems);
+    const length = rest === false
+      ? first.length
+      : Math.max(usual, first.length);
+    const wanted = Math.max(
+      minItems as number,
+      place.recurs ? 0 : Math.min(length, maxItems as number ?? length),
+    );
     const result: unknown[] = [];
-    while (result.length < Math.max(minItems, length) && this.#budget > 0) {
-      result.push(this.value(schema.items, place));
+    const seen = new Set<string>();
+    const isUnique = schema.uniqueItems === true;
+    let again = 0;
+    while (result.length < wanted && this.#budget > 0 && again < 100 + wanted) {
+      const item = first[result.length] ?? rest;
+      const value = this.value(item, { ...place, again });
+      const text = isUnique ? JSON.stringify(value) : "";
+      if (seen.has(text)) again++;
+      else result.push(value);
+      if (isUnique) seen.add(text);
     }
     const isText = result.every((item) => typeof item === "string");
     if (isText) this.#offered = result;
-    return schema.uniqueItems === true ? [...new Set(result)] : result;
+    return result;
   }
 
-  #number(schema: JsonSchema, place: Place, unit?: number): number {
-    const [from, to, digits] =
-      words.lookUp(words.NUMBERS, labelsOf(schema, place)) ?? [1, 100, 1];
-    const { multipleOf = unit ?? 10 ** -digits } = schema as Numbers;
-    const step = Number.isInteger(multipleOf) ? multipleOf : unit ?? multipleOf;
-    const { minimum = -Infinity, maximum = Infinity } = schema as Numbers;
-    // 0.3 is not quite three steps of 0.1.
-    const low = Math.ceil(minimum / step - 1e-9);
-    const high = Math.floor(maximum / step + 1e-9);
-    if (low > high) return (minimum + maximum) / 2;
-    const clamp = (count: number) => Math.max(low, Math.min(high, count));
-    const [least, most] = [clamp(from / step), clamp(to / step)];
-    const count = Math.round(least + this.#options.random() * (most - least));
-    return Number((clamp(count) * step).toPrecision(15));
+  #number(schema: JsonSchema, place: Place, ...units: number[]): number {
+    const usual = words.lookUp(words.NUMBERS, labelsOf(schema, place)) ??
+      [1, 100, 1] as const;
+    const multipleOf = [...units, (schema.multipleOf ?? []) as number[]].flat();
+    this.#budget -= NUMBER_COST * (1 + multipleOf.length);
+    const bounds = { ...schema as Numbers, multipleOf };
+    return chooseNumber(bounds, usual, this.#options.random());
   }
 
   #string(schema: JsonSchema, place: Place): string {
-    const { minLength = 0, maxLength } = schema as Numbers;
+    const { minLength = 0, maxLength = Infinity } = schema as Numbers;
     // In Unicode characters, as JSON Schema counts.
     const characters = Array.from(this.#text(schema, place));
     while (characters.length < Math.min(minLength, TEXT_LENGTH)) {
       characters.push(...this.#word("middle"));
     }
     this.#budget -= characters.length;
-    return characters.slice(0, maxLength).join("");
+    // No list of words is endless.
+    const end = place.again ? ` ${place.again + 1}` : "";
+    return characters.slice(0, Math.max(0, maxLength - end.length)).join("") +
+      end;
   }
 
   #text(schema: JsonSchema, place: Place): string {
@@ -235,13 +255,22 @@ function typeOf(schema: JsonSchema, { recurs }: Place): unknown {
 /** What a keyword is when two schemas have it; the first counts if in doubt. */
 function combine(keyword: string, a: unknown, b: unknown): unknown {
   if (a === undefined) return b;
+  if (keyword === "multipleOf" || keyword === "required") return [a, b].flat();
+  if (keyword === "items" || keyword === "additionalProperties") {
+    return a !== false && b !== false && { allOf: [a, b] };
+  }
   if (typeof a === "number" && typeof b === "number") {
     return /min/i.test(keyword) ? Math.max(a, b) : Math.min(a, b);
   }
-  if (keyword === "required") return [a, b].flat();
   if (keyword === "type" || keyword === "enum") {
-    const others = new Set([b].flat());
-    return [a].flat().filter((value) => others.has(value));
+    const others = new Set([b].flat().map((value) => JSON.stringify(value)));
+    const both = [a].flat().filter((value) =>
+      others.has(JSON.stringify(value))
+    );
+    const isWhole = [a, b].flat().includes("integer");
+    return keyword === "type" && both.length === 0 && isWhole
+      ? "integer"
+      : both;
   }
   if (keyword !== "properties") return a;
   const result = { ...a as JsonSchema };
