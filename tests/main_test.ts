@@ -2,6 +2,7 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import denoJson from "../deno.json" with { type: "json" };
+import { SETTINGS } from "../lib/app/settings.ts";
 import { DEMO_MODEL } from "../lib/models/demo/model.ts";
 import { readEvents } from "./_server.ts";
 import { Upstream } from "./_upstream.ts";
@@ -17,6 +18,7 @@ async function flags(directory: string): Promise<string[]> {
     args: [
       ...["run", "--allow-read", "--allow-run"],
       `${root}/without_jsr/flags.ts`,
+      "--settings",
       ...(directory === root ? [] : ["--env-file"]),
     ],
     cwd: directory,
@@ -32,15 +34,10 @@ const [, permissions] = denoJson.tasks.start.command.match(
 
 /** The environment without settings. */
 function bareEnvironment(): Record<string, string> {
-  const settings = permissions!.match(/--allow-env=(\S+)/)![1]!.split(",");
-  const isSetting = (name: string) =>
-    settings.some((setting) =>
-      setting.endsWith("*")
-        ? name.startsWith(setting.slice(0, -1))
-        : name === setting
-    );
   return Object.fromEntries(
-    Object.entries(Deno.env.toObject()).filter(([name]) => !isSetting(name)),
+    Object.entries(Deno.env.toObject()).filter(([name]) =>
+      !Object.hasOwn(SETTINGS, name)
+    ),
   );
 }
 

@@ -5,6 +5,11 @@
 // there are none where JSR answers, or has answered before; otherwise an import
 // map puts the modules in this folder, thin layers over Node's own modules and
 // npm packages, in the place of JSR's.
+//
+// --env-file adds the flag for a file `.env` that is there, and --settings the
+// permission to read the settings.
+
+import { SETTINGS } from "../lib/app/settings.ts";
 
 /** The JSR modules in use. A new one is added here, with its stand-in. */
 const standIns: Record<string, string> = {
@@ -31,6 +36,12 @@ if (!await canLoad(Object.keys(standIns).map(jsrSpecifier))) {
 // Deno warns of an --env-file that is not there.
 if (Deno.args.includes("--env-file") && await exists(".env")) {
   console.log("--env-file");
+}
+
+// The settings are what the server may read of the environment, and what the
+// openai package looks for there: it would fail if it may not look.
+if (Deno.args.includes("--settings")) {
+  console.log(`--allow-env=${Object.keys(SETTINGS).join()},OPENAI_*`);
 }
 
 /** `@std/http/cookie` is `jsr:@std/http@^1.1.0/cookie` by deno.json. */

@@ -136,9 +136,17 @@ Deno.test("settings are read", () => {
       limits: { ...DEFAULT_LIMITS, lingerSeconds: 0.5, depth: 7 },
     });
     assertEquals(model.parameters, { temperature: 0 });
-    assertEquals(model.responseFormat, "text");
+    // The demo model knows one way only.
+    assertEquals(model.responseFormat, "json_schema");
   } finally {
     Deno.removeSync(file);
+  }
+});
+
+Deno.test("a provider is told of the shape as it likes", () => {
+  for (const format of ["json_schema", "json_object", "text"]) {
+    const settings = { OPENAI_MODEL: "m", RESPONSE_FORMAT: format };
+    assertEquals<string>(configOf(settings).model.responseFormat, format);
   }
 });
 

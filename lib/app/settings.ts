@@ -1,0 +1,226 @@
+/** Every setting once: its name, its default, what it is for, and its check. */
+
+import { DEFAULT_LIMITS, type Limits } from "../answers/limits.ts";
+import type { ModelOptions } from "../models/openai.ts";
+import { checkSchema, type JsonSchema } from "../schemas/schema.ts";
+
+/** What one variable of the environment means. */
+export interface Setting<T> {
+  /** As one would write it; `""` if there is none. */
+  fallback: string;
+  /** What it is for: the READMEs tell it in the same words. */
+  purpose: string;
+  /** What it may be; a mistake is answered with these words. */
+  expected: string;
+  /** Throws, or gives `undefined`, if it is not what was expected. */
+  parse(text: string): T | undefined;
+}
+
+/** All of them, in the order in which the READMEs tell of them. */
+export const SETTINGS = {
+  PORT: {
+    fallback: "5001",
+    purpose: "where to listen",
+    expected: "a whole number from 0 to 65535",
+    parse: parsePort,
+  },
+  HOST: {
+    fallback: "0.0.0.0",
+    purpose: "at which address of this machine",
+    expected: "text",
+    parse: parseText,
+  },
+  ARK_API_KEY: {
+    fallback: "",
+    purpose: "chooses Volcengine Ark",
+    expected: "visible ASCII characters",
+    parse: parseKey,
+  },
+  ARK_MODEL: {
+    fallback: "doubao-seed-1-6-251015",
+    purpose: "Ark's model",
+    expected: "text",
+    parse: parseText,
+  },
+  ARK_BASE_URL: {
+    fallback: "https://ark.cn-beijing.volces.com/api/v3",
+    purpose: "Ark's address",
+    expected: "an http or https URL",
+    parse: parseUrl,
+  },
+  OPENAI_MODEL: {
+    fallback: "",
+    purpose: "chooses an OpenAI-compatible provider",
+    expected: "text",
+    parse: parseText,
+  },
+  OPENAI_API_KEY: {
+    fallback: "",
+    purpose: "its key; many local servers need none",
+    expected: "visible ASCII characters",
+    parse: parseKey,
+  },
+  OPENAI_BASE_URL: {
+    fallback: "https://api.openai.com/v1",
+    purpose: "its address",
+    expected: "an http or https URL",
+    parse: parseUrl,
+  },
+  MODEL_PARAMETERS: {
+    fallback: "{}",
+    purpose:
+      'a JSON object merged into each request: `{"temperature":0.3,"max_tokens":2000}`; `null` leaves a member out',
+    expected: "a JSON object",
+    parse: parseObject,
+  },
+  RESPONSE_FORMAT: {
+    fallback: "json_object",
+    purpose:
+      "`json_schema` uses Structured Outputs; `text` suits providers that reject both",
+    expected: "json_schema, json_object or text",
+    parse: parseResponseFormat,
+  },
+  PROMPT: {
+    fallback: "请介绍科技发展的新趋势",
+    purpose: "where a request brings none",
+    expected: "text",
+    parse: parseText,
+  },
+  SCHEMA_FILE: {
+    fallback: "",
+    purpose:
+      "a file with a JSON Schema, where a request brings none; without it a title and a summary",
+    expected: "a file that holds a JSON Schema",
+    parse: readSchema,
+  },
+  ACCESS_TOKENS: {
+    fallback: "",
+    purpose:
+      "tokens of 16 or more characters, separated by commas; without any, anyone may",
+    expected:
+      "tokens of 16 or more visible ASCII characters, separated by commas",
+    parse: parseTokens,
+  },
+  CORS_ORIGINS: {
+    fallback: "*",
+    purpose: "origins whose pages may, separated by commas",
+    expected: "* or origins such as https://example.com, separated by commas",
+    parse: parseOrigins,
+  },
+  TRUST_PROXY: {
+    fallback: "false",
+    purpose: "whether `X-Forwarded-For` tells who the client is",
+    expected: "true or false",
+    parse: parseFlag,
+  },
+  LOG_PROMPTS: {
+    fallback: "false",
+    purpose: "whether the log holds prompts",
+    expected: "true or false",
+    parse: parseFlag,
+  },
+  LIMITS: {
+    fallback: "{}",
+    purpose: "a JSON object with fields of `Limits`",
+    expected: "a JSON object of limits",
+    parse: parseLimits,
+  },
+};
+
+/** What a setting's value is. */
+export type SettingValue<Name extends keyof typeof SETTINGS> = NonNullable<
+  ReturnType<(typeof SETTINGS)[Name]["parse"]>
+>;
+
+function parseText(text: string): string {
+  return text;
+}
+
+/** The program may read the file it is told of. */
+function readSchema(path: string): JsonSchema {
+  return checkSchema(JSON.parse(Deno.readTextFileSync(path)));
+}
+
+/** A key is sent in a header. */
+function parseKey(text: string): string | undefined {
+  return /^[!-~]+$/.test(text) ? text : undefined;
+}
+
+function parseFlag(text: string): boolean | undefined {
+  if (/^(true|1|yes|on)$/i.test(text)) return true;
+  return /^(false|0|no|off)$/i.test(text) ? false : undefined;
+}
+
+function parsePort(text: string): number | undefined {
+  return /^\d{1,5}$/.test(text) && Number(text) <= 65535
+    ? Number(text)
+    : undefined;
+}
+
+function parseUrl(text: string): string | undefined {
+  return /^https?:$/.test(new URL(text).protocol) ? text : undefined;
+}
+
+function parseObject(text: string): Record<string, unknown> | undefined {
+  const value: unknown = JSON.parse(text);
+  return typeof value === "object" && value !== null && !Array.isArray(value)
+    ? value as Record<string, unknown>
+    : undefined;
+}
+
+function parseResponseFormat(
+  text: string,
+): ModelOptions["responseFormat"] | undefined {
+  return text === "json_schema" || text === "json_object" || text === "text"
+    ? text
+    : undefined;
+}
+
+function parseTokens(text: string): string[] | undefined {
+  const tokens = text.split(",").map((token) => token.trim());
+  return tokens.every((token) => /^[!-~]{16,}$/.test(token))
+    ? tokens
+    : undefined;
+}
+
+function parseOrigins(text: string): "*" | string[] | undefined {
+  if (text === "*") return text;
+  const origins = text.split(",").map((origin) => origin.trim());
+  // A host may be called "*", but whoever writes it means something else.
+  return origins.every((origin) =>
+      new URL(origin).origin === origin && !origin.includes("*")
+    )
+    ? origins
+    : undefined;
+}
+
+/** A limit in seconds must fit a timer: at most 2³¹ ms. */
+const LONGEST_SECONDS = 2_000_000;
+
+function parseLimits(text: string): Limits {
+  const limits = { ...DEFAULT_LIMITS };
+  const given = parseObject(text);
+  if (given === undefined) throw new TypeError("not an object");
+  const mistakes: string[] = [];
+  for (const [name, value] of Object.entries(given)) {
+    const isSeconds = name.endsWith("Seconds");
+    if (!Object.hasOwn(limits, name)) {
+      mistakes.push(
+        `${name} is none; there are ${Object.keys(limits).join(", ")}`,
+      );
+    } else if (
+      typeof value !== "number" || !(value > 0) ||
+      (isSeconds ? value > LONGEST_SECONDS : !Number.isSafeInteger(value))
+    ) {
+      mistakes.push(
+        isSeconds
+          ? `${name} is a number of seconds, more than 0 and at most ${LONGEST_SECONDS}`
+          : `${name} is a whole number, 1 or more`,
+      );
+    } else {
+      limits[name as keyof Limits] = value;
+    }
+  }
+  if (mistakes.length > 0) throw new TypeError(mistakes.join("; "));
+  return limits;
+}
