@@ -169,7 +169,7 @@ async function startArguments(): Promise<string[]> {
   );
   const [, flags] = /\) (--no-prompt .*)$/.exec(tasks.start.command)!;
   const { stdout } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", here("../../without_jsr/flags.ts")],
+    args: ["run", "-A", here("../../without_jsr/flags.ts"), "--settings"],
     cwd: here("../.."),
     stderr: "null",
   }).output();
