@@ -94,14 +94,14 @@ export class Generation {
 
   /** Makes one that asks the model when it has a reader. */
   constructor(
-    { id, owner, prompt, schema, validated }: GenerationOptions,
+    { id, owner, validated, ...question }: GenerationOptions,
     context: GenerationContext,
   ) {
     this.id = id ?? makeGenerationId();
     this.owner = owner;
-    this.#question = { prompt, schema };
+    this.#question = question;
     this.#validated = validated;
-    this.root = rootOf(schema);
+    this.root = rootOf(question.schema);
     this.#context = context;
     this.#envelope = new Envelope({ root: this.root });
     this.#parser = new JsonPatchParser({ maxDepth: context.limits.depth });
@@ -322,8 +322,9 @@ export class Generation {
   }
 
   #validation(): { valid?: boolean; errors?: ValidationError[] } {
-    if (!this.#validated) return {};
-    return validate(this.#question.schema, this.#value());
+    const { schema } = this.#question;
+    if (!this.#validated || schema === undefined) return {};
+    return validate(schema, this.#value());
   }
 
   /** The value so far. */

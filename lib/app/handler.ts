@@ -179,7 +179,7 @@ class Routes {
           validated: own !== undefined || schemaGiven,
         };
       },
-      onStart: (id, { prompt }) => onPrompt?.(id, prompt),
+      onStart: (id, { prompt }) => onPrompt?.(id, prompt!),
     });
   }
 

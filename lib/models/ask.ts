@@ -2,10 +2,28 @@
 
 import type { JsonSchema } from "../schemas/schema.ts";
 
+/**
+ * A message as the model takes it: history, images, whatever it knows. (Chat
+ * Completions, `messages`.)
+ */
+export interface Message {
+  role: string;
+  content?: unknown;
+  [member: string]: unknown;
+}
+
 /** What is asked for. */
 export interface Question {
-  prompt: string;
-  schema: JsonSchema;
+  /** What the user says; the last message, where there are others. */
+  prompt?: string | undefined;
+  /** What was said before it, or instead of it. */
+  messages?: Message[] | undefined;
+  /** Which shape the answer has. Without one: any object. */
+  schema?: JsonSchema | undefined;
+  /** Another model than the provider's usual one. */
+  model?: string | undefined;
+  /** Merged into the request: `temperature`, `max_tokens` and so on. */
+  parameters?: Record<string, unknown> | undefined;
 }
 
 /** One thing that a model said, as small as the provider sent it. */

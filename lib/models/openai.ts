@@ -4,6 +4,7 @@ import { createParser } from "eventsource-parser";
 import OpenAI from "openai";
 import {
   type Ask,
+  type Message,
   ModelError,
   type ModelErrorCode,
   type Part,
@@ -70,32 +71,29 @@ export function createAsk(options: ModelOptions): Ask {
 }
 
 function requestBody(
-  { prompt, schema }: Question,
-  { model, responseFormat, parameters }: ModelOptions,
+  question: Question,
+  options: ModelOptions,
 ): OpenAI.ChatCompletionCreateParamsStreaming {
-  const byProvider = responseFormat === "json_schema";
-  const instructions =
-    "Answer with one JSON value and nothing else. Write its texts in the language of the request.";
-  const system = byProvider
-    ? instructions
-    : `${instructions} The value satisfies this JSON Schema:\n${
-      JSON.stringify(schema)
-    }`;
+  const { schema } = question;
+  const byProvider = options.responseFormat === "json_schema" &&
+    schema !== undefined;
+  // Where no schema is given there is nothing else to hold the model to.
+  const jsonObject = options.responseFormat === "json_object" ||
+    (options.responseFormat === "json_schema" && schema === undefined);
+  const parameters = { ...options.parameters, ...question.parameters };
   return {
-    model,
-    messages: [
-      { role: "system", content: system },
-      { role: "user", content: prompt },
-    ],
+    model: question.model ?? options.model,
+    messages: messagesOf(
+      question,
+      !byProvider,
+    ) as unknown as OpenAI.ChatCompletionMessageParam[],
     ...(byProvider && {
       response_format: {
         type: "json_schema",
         json_schema: { name: "answer", schema, strict: isStrict(schema) },
       },
     }),
-    ...(responseFormat === "json_object" && {
-      response_format: { type: "json_object" },
-    }),
+    ...(jsonObject && { response_format: { type: "json_object" } }),
     stream_options: { include_usage: true },
     // One that is null is left out, whoever would have set it.
     ...Object.fromEntries(
@@ -106,6 +104,31 @@ function requestBody(
     ),
     stream: true,
   };
+}
+
+/** The messages, instructions first: in one, as many templates know only one. */
+function messagesOf(
+  { prompt, messages = [], schema }: Question,
+  tellsSchema: boolean,
+): Message[] {
+  let instructions =
+    "Answer with one JSON value and nothing else. Write its texts in the language of the request.";
+  if (tellsSchema && schema !== undefined) {
+    instructions += ` The value satisfies this JSON Schema:\n${
+      JSON.stringify(schema)
+    }`;
+  }
+  const [first, ...others] = messages;
+  const isSystem = first !== undefined && typeof first.content === "string" &&
+    (first.role === "system" || first.role === "developer");
+  const system: Message = isSystem
+    ? { ...first, content: `${first.content}\n\n${instructions}` }
+    : { role: "system", content: instructions };
+  return [
+    system,
+    ...(isSystem ? others : messages),
+    ...(prompt === undefined ? [] : [{ role: "user", content: prompt }]),
+  ];
 }
 
 /** How much is read at once, in bytes. */

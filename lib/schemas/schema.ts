@@ -380,7 +380,8 @@ function expand(
  * @param schema One that {@linkcode checkSchema} has passed.
  * @returns The type of the document's root; `"object"` where nothing says it.
  */
-export function rootOf(schema: JsonSchema): "object" | "array" {
+export function rootOf(schema: JsonSchema | undefined): "object" | "array" {
+  if (schema === undefined) return "object";
   return typesOf(schema, schema).includes("array") ? "array" : "object";
 }
 

@@ -5,7 +5,7 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
-import { ModelError, type Part } from "../../lib/models/ask.ts";
+import { ModelError, type Part, type Question } from "../../lib/models/ask.ts";
 import { createAsk, type ModelOptions } from "../../lib/models/openai.ts";
 import { DEFAULT_SCHEMA } from "../../lib/schemas/schema.ts";
 import { Upstream } from "../_upstream.ts";
@@ -23,10 +23,11 @@ interface Answer {
 async function answerOf(
   options: ModelOptions,
   signal = new AbortController().signal,
+  asked: Question = question,
 ): Promise<Answer> {
   const parts: Part[] = [];
   try {
-    await createAsk(options)(question, signal, (part) => {
+    await createAsk(options)(asked, signal, (part) => {
       const last = parts.at(-1);
       if (last !== undefined && "text" in last && last.type === part.type) {
         parts.pop();
@@ -578,6 +579,39 @@ Deno.test("a request says what is asked for, in each format", async () => {
       stream: true,
     });
   }
+});
+
+Deno.test("a question may bring messages, a model and parameters of its own", async () => {
+  await using upstream = new Upstream((call) => call.end());
+  const bodyOf = async (asked: Question) => {
+    await answerOf(
+      upstream.options({ responseFormat: "json_schema" }),
+      undefined,
+      asked,
+    );
+    return upstream.calls.at(-1)!.body;
+  };
+  const image = { role: "user", content: [{ type: "image_url" }] };
+  const body = await bodyOf({
+    messages: [{ role: "system", content: "Be brief." }, image],
+    prompt: "What is this?",
+    model: "another",
+    parameters: { temperature: 0 },
+  });
+  const { content } = body.messages[0];
+  assert(content.startsWith("Be brief.\n\nAnswer with one JSON value"));
+  assertEquals(body.messages.slice(1), [
+    image,
+    { role: "user", content: "What is this?" },
+  ]);
+  assertEquals([body.model, body.temperature], ["another", 0]);
+  // No shape is asked for, so any object will do.
+  assertEquals(body.response_format, { type: "json_object" });
+
+  const history = await bodyOf({ messages: [image], schema: DEFAULT_SCHEMA });
+  assertEquals(history.messages.length, 2);
+  assertEquals(history.messages[0].role, "system");
+  assertEquals(history.response_format.type, "json_schema");
 });
 
 Deno.test("parameters are merged into the request, and take out what is null", async () => {

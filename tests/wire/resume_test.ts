@@ -140,7 +140,7 @@ function assertSame(events: RawEvent[], answer: Answer): void {
 /** Says each answer to whoever asks for it, a part or some in a turn. */
 function storyteller(answers: Map<string, Answer>): ScriptedModel {
   return new ScriptedModel(async (call) => {
-    const { parts } = answers.get(call.question.prompt)!;
+    const { parts } = answers.get(call.question.prompt!)!;
     for (let place = 0; place < parts.length;) {
       if (call.signal.aborted) return;
       const count = 1 + Math.floor(Math.random() * 4);
