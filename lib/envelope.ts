@@ -30,6 +30,8 @@ export interface EnvelopeOptions {
 
 const THINK = "<think>";
 const THINK_END = "</think>";
+/** Longer than any white space and fence that is none to speak of. */
+const LEAD_LENGTH = 1000;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 
@@ -57,6 +59,8 @@ export class Envelope {
   #phase: "before" | "thinking" | "inside" | "after" = "before";
   /** Before: whether only white space has come since a bracket. */
   #bracketed = false;
+  /** What came before the value, outside of think blocks, as far as it counts. */
+  #lead = "";
   /** How many units of `<think>` or `</think>` have come. */
   #tag = 0;
   /** A high surrogate at the end of the reasoning so far: `""` or one unit. */
@@ -86,6 +90,16 @@ export class Envelope {
   /** Whether a comma is held back, for which a space has been passed on. */
   get comma(): boolean {
     return this.#comma;
+  }
+
+  /** Whether what is read next stands in a string of the value. */
+  get inString(): boolean {
+    return this.#inString;
+  }
+
+  /** Whether only white space, a fence and thinking came before the value. */
+  get bare(): boolean {
+    return /^\s*(?:```\w*\s*)?[[{]\s*$/.test(this.#lead);
   }
 
   /** Whether the JSON value has begun. */
@@ -134,11 +148,13 @@ export class Envelope {
           return index;
         }
       }
+      if (this.#lead.length < LEAD_LENGTH) this.#lead += character;
       if (character === this.#bracket) this.#bracketed = true;
       if (character !== THINK.charAt(this.#tag)) {
         this.#tag = character === "<" ? 1 : 0;
       } else if (++this.#tag === THINK.length) {
         this.#tag = 0;
+        this.#lead = this.#lead.slice(0, -THINK.length);
         this.#phase = "thinking";
         return index + 1;
       }

@@ -540,3 +540,33 @@ Deno.test("envelope, parser and processor find a value with slips in any prose, 
     { numRuns: 500 },
   );
 });
+
+Deno.test("envelope tells whether only white space, a fence and thinking came before the value", () => {
+  const answers: [text: string, bare: boolean][] = [
+    ['{"a":1}', true],
+    ['\ufeff\n { "a":1}', true],
+    ['```json\n{"a":1}\n```', true],
+    ['```\n{"a":1}', true],
+    ['<think>So: {"b":2}.</think>\n{"a":1}', true],
+    ['<think>So</think>```json\n<think>or</think>{"a":1}', true],
+    ['Here: {"a":1}', false],
+    ['<think>So</think>Here: {"a":1}', false],
+    ['{}, or {"a":1}'.slice(1), false],
+    ['json {"a":1}', false],
+  ];
+  for (const [text, bare] of answers) {
+    const envelope = new Envelope();
+    for (const unit of text) envelope.write(unit);
+    assertEquals([envelope.began, envelope.bare], [true, bare], text);
+  }
+});
+
+Deno.test("envelope tells whether it stands in a string", () => {
+  const envelope = new Envelope();
+  const text = 'x "{"a":"\\"b"} "';
+  const inside = [...text].map((unit) => {
+    envelope.write(unit);
+    return envelope.inString ? "s" : "-";
+  });
+  assertEquals(inside.join(""), "----ss--ssss----".slice(0, text.length));
+});
