@@ -158,8 +158,7 @@ class Follower implements UnderlyingDefaultSource<Uint8Array> {
       }
       if (!isBehind) {
         this.#send(controller, this.#event(outcome!, "end"));
-        this.cancel();
-        controller.close();
+        this.#close(controller);
         return;
       }
       const frames = await this.#frames(this.#reader.next(MAX_RUN)!);
@@ -180,6 +179,12 @@ class Follower implements UnderlyingDefaultSource<Uint8Array> {
     this.#options.onClose();
   }
 
+  #close(controller: ReadableStreamDefaultController<Uint8Array>): void {
+    if (!this.#open) return;
+    this.cancel();
+    controller.close();
+  }
+
   /** Sends a comment into silence, and closes a connection that is too old. */
   #setHeartbeat(
     controller: ReadableStreamDefaultController<Uint8Array>,
@@ -190,20 +195,20 @@ class Follower implements UnderlyingDefaultSource<Uint8Array> {
     );
     this.#heartbeat = this.#clock.setTimeout(() => {
       const now = this.#clock.now();
-      if (now >= this.#closeAt) {
-        this.cancel();
-        controller.close();
-        return;
-      }
+      if (now >= this.#closeAt) return this.#close(controller);
       if (now >= this.#lastByte + this.#options.heartbeat) {
         // One that reads nothing does not need to hear that we live.
         if (this.#waiting) this.#send(controller, PING);
         else this.#lastByte = now;
       }
-      this.#setHeartbeat(controller);
+      if (this.#open) this.#setHeartbeat(controller);
     }, Math.min(due, this.#closeAt) - this.#clock.now());
   }
 
+  /**
+   * Sends something. A client that has left shows by this too: afterwards the
+   * connection may be closed.
+   */
   #send(
     controller: ReadableStreamDefaultController<Uint8Array>,
     frames: string,
