@@ -27,11 +27,15 @@ function main(): void {
     console.log(`${new Date().toISOString()} ${line}`);
   }
 
+  const onError = (error: unknown) => log(`error ${describeError(error)}`);
+  surviveErrors(onError);
+
   const generations = new Generations({
     ask: createAsk(config.model),
     limits: config.limits,
     clock: systemClock,
     onFinish: (report) => log(describe(report)),
+    onError,
   });
   const budgets = new Budgets(config.limits);
   const streams = new FieldStreams({
@@ -45,7 +49,7 @@ function main(): void {
     config,
     streams,
     budgets,
-    onError: (error) => log(`error ${describeError(error)}`),
+    onError,
     onPrompt: (id, prompt) => {
       if (config.logPrompts) log(`prompt ${id} ${JSON.stringify(prompt)}`);
     },
@@ -62,7 +66,7 @@ function main(): void {
       try {
         return await server.finished;
       } catch (error) {
-        log(`error ${describeError(error)}`);
+        onError(error);
       }
       await new Promise((resolve) => setTimeout(resolve, LISTEN_AGAIN));
       try {
@@ -89,6 +93,21 @@ function main(): void {
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     Deno.addSignalListener(signal, stop);
   }
+}
+
+/**
+ * The last resort: what is thrown in a timer, a stream's callback or at an
+ * abort, and caught nowhere, ends nobody's answer.
+ */
+function surviveErrors(onError: (error: unknown) => void): void {
+  addEventListener("error", (event) => {
+    event.preventDefault();
+    onError(event.error);
+  });
+  addEventListener("unhandledrejection", (event) => {
+    event.preventDefault();
+    onError(event.reason);
+  });
 }
 
 function readConfigOrExit(): Config {

@@ -236,6 +236,7 @@ export function startServer(
     limits: config.limits,
     clock,
     onFinish: (report) => reports.push(report),
+    onError: (error) => errors.push(error),
   });
   const streams = new FieldStreams({
     generations,

@@ -59,6 +59,8 @@ export interface GenerationContext {
   clock: Clock;
   /** Called when one has ended. */
   onFinish?: (report: GenerationReport) => void;
+  /** Called with what `onFinish` throws, which stops nothing here. */
+  onError?: (error: unknown) => void;
 }
 
 /** One answer of the model. */
@@ -122,9 +124,9 @@ export class Generation {
     if (this.#asked || this.transcript.outcome !== undefined) return;
     this.#asked = true;
     const { signal } = this.#controller;
-    this.#lastTokenAt = this.#context.clock.now();
-    this.#awaitToken();
     try {
+      this.#lastTokenAt = this.#context.clock.now();
+      this.#awaitToken();
       await this.#context.ask(
         this.#question,
         signal,
@@ -154,7 +156,7 @@ export class Generation {
     this.#showHigh();
     this.transcript.finish(outcome);
     this.#controller.abort();
-    this.#context.onFinish?.({
+    this.#report({
       id: this.id,
       outcome: outcome.status === "end" ? "end" : outcome.code,
       characters: this.transcript.length,
@@ -163,6 +165,16 @@ export class Generation {
       duration: clock.now() - this.#startedAt,
       error,
     });
+  }
+
+  /** Whoever calls `finish`, a timer for one, is not to hear of its errors. */
+  #report(report: GenerationReport): void {
+    const { onFinish, onError } = this.#context;
+    try {
+      onFinish?.(report);
+    } catch (error) {
+      onError?.(error);
+    }
   }
 
   /** Ends it because of something that is not the model's doing. */

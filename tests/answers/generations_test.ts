@@ -244,6 +244,33 @@ Deno.test("a model that cannot be asked ends the generation, and throws nowhere"
   }
 });
 
+Deno.test("what is told of an ending may fail, and the next one ends too", async () => {
+  const clock = new TestClock();
+  const errors: unknown[] = [];
+  const fault = new Error("Cannot write it down: a test");
+  const generations = new Generations({
+    ask: new ScriptedModel().ask,
+    limits: testConfig().limits,
+    clock,
+    onFinish: () => {
+      throw fault;
+    },
+    onError: (error) => errors.push(error),
+  });
+  const all = Array.from({ length: 3 }, () => start(generations));
+  // By a timer, by a request, by the end of the server.
+  clock.tick(15_000);
+  assertEquals([generations.running, errors.length], [0, 3]);
+  all.push(start(generations), start(generations));
+  all[3]!.stop("stopped");
+  await turn();
+  const drain = generations.drain();
+  clock.tick(3_000);
+  await drain;
+  assertEquals(errors, all.map(() => fault));
+  assertEquals([generations.running, clock.timers], [0, 0]);
+});
+
 Deno.test("finished ones are kept for a while, the oldest goes first", async () => {
   const model = new ScriptedModel((call) => {
     call.say(`{"a":"${"b".repeat(92)}"}`);
