@@ -65,10 +65,14 @@ const zh = {
   waiting: "已连接，等待第一个字…",
   connected: "已重新连接",
   thinking: "模型正在思考…",
+  silent: (/** @type {number} */ seconds) =>
+    `连接正常，模型已 ${seconds} 秒没有动静`,
   writing: (/** @type {string} */ field) => `正在书写：${field}`,
   writingAnswer: "正在书写",
   broken: (/** @type {string} */ seconds) =>
     `连接断开，${seconds} 秒后自动续传`,
+  unanswered: (/** @type {string} */ seconds) =>
+    `服务器没有应答，${seconds} 秒后再试`,
   busy: (/** @type {string} */ seconds) => `服务器正忙，${seconds} 秒后再试`,
   tooMany: (/** @type {string} */ seconds) =>
     `一分钟内的回答太多，${seconds} 秒后再试`,
@@ -81,6 +85,9 @@ const zh = {
 
   resume: "继续接收",
   again: "重新生成",
+  kept: "已写出的内容保留在上面。",
+  /** Between two sentences. */
+  gap: "",
   /** @type {Record<string, string>} */
   presetNames: {
     article: "文章",
@@ -88,6 +95,21 @@ const zh = {
     recipe: "食谱",
     quiz: "测验",
     custom: "自定义",
+  },
+  invalid: {
+    title: "回答不符合 Schema",
+    advice: "模型没有全按要求写，标出的地方不对：",
+  },
+  /** Where something had been written already. @type {Record<string, Advice>} */
+  midway: {
+    upstream_unavailable: {
+      title: "模型写到一半断了",
+      advice: "模型服务的连接中途断开。可以重新生成。",
+    },
+    expired: {
+      title: "服务器上已没有这个回答",
+      advice: "它可能刚刚重启过。可以重新生成。",
+    },
   },
   /** @type {Record<string, Advice>} */
   errors: {
@@ -105,11 +127,11 @@ const zh = {
     },
     upstream_unavailable: {
       title: "模型服务暂时不可用",
-      advice: "已写出的内容保留在上面。稍后可以重新生成。",
+      advice: "稍后可以重新生成。",
     },
     upstream_timeout: {
       title: "模型太久没有回音",
-      advice: "已写出的内容保留在上面。可以重新生成。",
+      advice: "可以重新生成。",
     },
     no_json: {
       title: "回答里没有 JSON",
@@ -117,7 +139,7 @@ const zh = {
     },
     malformed_json: {
       title: "回答的 JSON 中途坏了",
-      advice: "已写出的内容保留在上面。可以重新生成。",
+      advice: "可以重新生成。",
     },
     truncated: {
       title: "回答被截断",
@@ -135,15 +157,16 @@ const zh = {
       title: "回答超出了大小限制",
       advice: "请模型写短一些，或简化 Schema。",
     },
-    stopped: { title: "已停止", advice: "已写出的内容保留在上面。" },
+    stopped: { title: "已停止", advice: "" },
+    abandoned: {
+      title: "许久无人读取，回答没有写完",
+      advice: "没有人在读，服务器就让模型停下了。可以重新生成。",
+    },
     interrupted: {
       title: "服务器中断了这个回答",
-      advice: "它正在重启或更新。已写出的内容保留在上面，可以重新生成。",
+      advice: "它正在重启或更新。可以重新生成。",
     },
-    internal: {
-      title: "服务器内部出错",
-      advice: "已写出的内容保留在上面。可以重新生成。",
-    },
+    internal: { title: "服务器内部出错", advice: "可以再试一次。" },
     bad_request: {
       title: "服务器看不懂这个请求",
       advice: "检查一下 Schema 与提示。",
@@ -181,7 +204,7 @@ const zh = {
     draining: { title: "服务器正在重启", advice: "稍等片刻再试。" },
     connection_lost: {
       title: "连不上服务器",
-      advice: "请检查网络。已收到的内容还在，连上后可以从断点继续。",
+      advice: "请检查网络。连上后可以从断点继续。",
     },
     bad_response: {
       title: "收到了无法理解的内容",
@@ -250,9 +273,13 @@ const en = {
   waiting: "Connected, waiting for the first word…",
   connected: "Connected again",
   thinking: "The model is thinking…",
+  silent: (seconds) =>
+    `Connected, but the model has been silent for ${seconds} s`,
   writing: (field) => `Writing: ${field}`,
   writingAnswer: "Writing",
   broken: (seconds) => `Connection lost, carrying on in ${seconds} s`,
+  unanswered: (seconds) =>
+    `The server does not answer, next attempt in ${seconds} s`,
   busy: (seconds) => `The server is busy, next attempt in ${seconds} s`,
   tooMany: (seconds) =>
     `Too many answers in a minute, next attempt in ${seconds} s`,
@@ -264,12 +291,29 @@ const en = {
 
   resume: "Carry on",
   again: "Ask again",
+  kept: "What was written stays above.",
+  gap: " ",
   presetNames: {
     article: "Article",
     product: "Product card",
     recipe: "Recipe",
     quiz: "Quiz",
     custom: "Custom",
+  },
+  invalid: {
+    title: "The answer does not fit the schema",
+    advice: "The model did not do all that was asked. What is wrong:",
+  },
+  midway: {
+    upstream_unavailable: {
+      title: "The model broke off",
+      advice:
+        "The connection to its provider broke in mid-answer. You can ask again.",
+    },
+    expired: {
+      title: "The server has lost this answer",
+      advice: "It may have been restarted. You can ask again.",
+    },
   },
   errors: {
     upstream_auth: {
@@ -287,11 +331,11 @@ const en = {
     },
     upstream_unavailable: {
       title: "The model is not available just now",
-      advice: "What was written stays above. Ask again in a while.",
+      advice: "Ask again in a while.",
     },
     upstream_timeout: {
       title: "The model has been silent for too long",
-      advice: "What was written stays above. You can ask again.",
+      advice: "You can ask again.",
     },
     no_json: {
       title: "The answer holds no JSON",
@@ -299,7 +343,7 @@ const en = {
     },
     malformed_json: {
       title: "The answer’s JSON broke off",
-      advice: "What was written stays above. You can ask again.",
+      advice: "You can ask again.",
     },
     truncated: {
       title: "The answer was cut off",
@@ -318,15 +362,19 @@ const en = {
       title: "The answer is larger than allowed",
       advice: "Ask for something shorter, or simplify the schema.",
     },
-    stopped: { title: "Stopped", advice: "What was written stays above." },
+    stopped: { title: "Stopped", advice: "" },
+    abandoned: {
+      title: "Nobody read this answer, so it was not finished",
+      advice:
+        "The server stops the model when nobody reads. You can ask again.",
+    },
     interrupted: {
       title: "The server interrupted this answer",
-      advice:
-        "It is being restarted or updated. What was written stays above; you can ask again.",
+      advice: "It is being restarted or updated. You can ask again.",
     },
     internal: {
       title: "The server made a mistake",
-      advice: "What was written stays above. You can ask again.",
+      advice: "You can try again.",
     },
     bad_request: {
       title: "The server does not understand the request",
@@ -376,7 +424,7 @@ const en = {
     connection_lost: {
       title: "The server cannot be reached",
       advice:
-        "Check the network. What has come is still here, and can be carried on with.",
+        "Check the network. When it is back, this can be carried on with.",
     },
     bad_response: {
       title: "Something came that makes no sense",
@@ -391,7 +439,11 @@ export const messages = { zh, en };
 
 /** @returns {Language} What the reader chose last, else the browser's. */
 export function preferredLanguage() {
-  const chosen = localStorage.getItem("fieldstream.language");
-  if (chosen === "zh" || chosen === "en") return chosen;
+  try {
+    const chosen = localStorage.getItem("fieldstream.language");
+    if (chosen === "zh" || chosen === "en") return chosen;
+  } catch {
+    // Where storage is blocked, nothing was chosen.
+  }
   return navigator.language.toLowerCase().startsWith("zh") ? "zh" : "en";
 }

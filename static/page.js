@@ -39,6 +39,8 @@ let language = preferredLanguage();
 let say = messages[language];
 
 const view = new AnswerView(byId("answer"));
+/** The server's own words come in the page's language. */
+const headers = new Headers();
 const wire = new WireList(byId("wire"), byId("wire-note"));
 const meter = new Meter(say);
 
@@ -50,6 +52,8 @@ let preset = "article";
 /** Since the connection was lost, whether something has come. */
 let broken = false;
 let thinking = false;
+/** When the last event came. */
+let heardAt = 0;
 let promptInView = true;
 /** Repeats the state's text in the language that is chosen. */
 let describe = () => {};
@@ -82,6 +86,15 @@ function show(phase, words, silently = false) {
   if (changed && !silently) byId("live").textContent = words();
 }
 
+/** Says that nothing comes, where a connection is open. */
+function listen() {
+  const { phase = "" } = byId("state").dataset;
+  const silence = Date.now() - heardAt;
+  if (/waiting|thinking|writing/.test(phase) && silence > 3_000) {
+    show("silent", () => say.silent(Math.floor((Date.now() - heardAt) / 1e3)));
+  } else if (phase === "silent") describe();
+}
+
 /** @param {Connection} connection */
 function showConnection({ status, attempt, offset, delay = 0, code }) {
   button("cut").disabled = status !== "open";
@@ -100,22 +113,26 @@ function showConnection({ status, attempt, offset, delay = 0, code }) {
         byId("live").textContent = say.resumed(offset);
       }
       meter.span(thinking ? "think" : "wait");
+      heardAt = Date.now();
       show("waiting", () => offset ? say.connected : say.waiting, broken);
       broken = false;
       break;
     case "waiting":
     case "offline": {
       // A server that asks to come back later has lost nothing.
-      if (!broken) wire.note(code ? say.wireBusy : say.wireCut, "cut");
+      const busy = code === "overloaded" || code === "draining" ||
+        code === "too_many_streams";
+      if (!broken) wire.note(busy ? say.wireBusy : say.wireCut, "cut");
       broken = true;
-      if (status === "offline" || !code) meter.span("gap");
+      if (!busy) meter.span("gap");
       byId("resumed").hidden = true;
       const due = Date.now() + delay;
       const words = () => {
         const left = Math.max(0, due - Date.now()) / 1_000;
         const text = left.toFixed(left < 10 ? 1 : 0);
         if (code === "too_many_streams") return say.tooMany(text);
-        return code ? say.busy(text) : say.broken(text);
+        if (busy) return say.busy(text);
+        return stream?.lastEventId ? say.broken(text) : say.unanswered(text);
       };
       if (status === "offline") show("offline", () => say.offline);
       else {
@@ -147,8 +164,9 @@ function ask() {
 function follow(asked, { lastEventId, state, reloaded = false } = {}) {
   let gone = false;
   question = asked;
-  byId("notice").hidden = true;
+  hideNotice();
   byId("resumed").hidden = true;
+  delete byId("state").dataset["valid"];
   button("copy").disabled = true;
   thinking = false;
   if (state !== undefined) meter.resume();
@@ -165,12 +183,14 @@ function follow(asked, { lastEventId, state, reloaded = false } = {}) {
   let last = "";
   const current = streamFields(address, {
     id: asked.id,
+    headers,
     ...(asked.prompt && { prompt: asked.prompt }),
     ...(asked.schema && { schema: asked.schema }),
     ...(lastEventId && { lastEventId, state }),
     onConnection: showConnection,
     onEvent(event) {
       last = event.id;
+      heardAt = Date.now();
       wire.add(event);
       meter.received(current.bytesReceived);
       meter.event(event);
@@ -183,8 +203,8 @@ function follow(asked, { lastEventId, state, reloaded = false } = {}) {
       save();
     },
     onReasoning(text) {
-      if (!thinking) {
-        thinking = true;
+      thinking = true;
+      if (byId("state").dataset["phase"] !== "thinking") {
         meter.span("think");
         show("thinking", () => say.thinking);
         byId("thoughts").hidden = false;
@@ -203,12 +223,15 @@ function follow(asked, { lastEventId, state, reloaded = false } = {}) {
         );
       }
     },
-    onEnd({ valid }) {
-      const count = Array.from(JSON.stringify(current.state ?? "")).length;
+    onEnd({ valid, errors = [] }) {
+      // The count that the events tell too.
+      const count = meter.tally?.offset ?? 0;
+      byId("state").dataset["valid"] = String(valid);
       show(
         "complete",
         () => valid === false ? say.completeInvalid : say.complete(count),
       );
+      if (valid === false) showInvalid(errors);
     },
     onError(error) {
       gone = reloaded && error.code === "expired";
@@ -289,54 +312,94 @@ function save() {
  */
 function showError(error, ended) {
   const { code, path } = error;
+  const { lastEventId, state } = ended;
   const advice = () =>
-    say.errors[code] ?? { title: say.failed, advice: error.message };
+    (lastEventId && say.midway[code]) || say.errors[code] ||
+    { title: say.failed, advice: error.message };
+  const text = () =>
+    advice().advice + (state === undefined ? "" : say.gap + say.kept);
   if (code === "stopped") {
     show("stopped", () => say.stopped);
     return;
   }
   show(
     code === "truncated" || code === "refused" ? code : "error",
-    () => say.failed,
+    () => advice().title,
   );
   if (path !== undefined) {
     view.flush();
     view.words.cutAt = say.cutAt;
     view.markCut(path);
   }
-  byId("notice").hidden = false;
   const words = byId("notice-words");
   // What the model said, or what the server does not like.
   words.hidden = code !== "refused" &&
     (code !== "bad_request" || error.message === "HTTP 400");
   words.textContent = error.message;
-  byId("live").textContent = `${advice().title} ${advice().advice}`;
+  byId("live").textContent = `${advice().title} ${text()}`;
   byId("token-form").hidden = code !== "unauthorized";
-  if (code === "unauthorized") byId("token").focus();
 
   const asked = /** @type {Question} */ (question);
-  const { lastEventId, state } = ended;
   const carryOn = () =>
     follow(asked, lastEventId ? { lastEventId, state } : {});
   const action = button("notice-action");
-  const later = [
-    "connection_lost",
-    "overloaded",
-    "draining",
-    "too_many_streams",
-  ].includes(code);
+  // What has not ended may still be written: asking anew would pay twice.
+  const later = !lastEventId.endsWith(".end") &&
+    (error.retryable || /^(connection_lost|bad_response)$/.test(code));
   action.hidden = !(later || error.retryable || code === "expired");
   describeNotice = () => {
     byId("notice-title").textContent = advice().title;
-    byId("notice-text").textContent = advice().advice;
+    byId("notice-text").textContent = text();
     action.textContent = later ? say.resume : say.again;
   };
-  describeNotice();
   action.onclick = later ? carryOn : ask;
+  showNotice();
+  if (code === "unauthorized") byId("token").focus();
   byId("token-form").onsubmit = (event) => {
     event.preventDefault();
     sendToken(carryOn);
   };
+}
+
+/**
+ * Says where a complete answer is not what was asked for.
+ *
+ * @param {readonly { pointer: string, message: string }[]} errors
+ */
+function showInvalid(errors) {
+  view.flush();
+  const reasons = byId("notice-reasons");
+  for (const { pointer, message } of errors) {
+    view.markWrong(pointer);
+    const item = document.createElement("li");
+    const place = document.createElement("code");
+    place.textContent = pointer;
+    item.append(...pointer ? [place, " "] : [], message);
+    reasons.append(item);
+  }
+  button("notice-action").hidden = false;
+  button("notice-action").onclick = ask;
+  describeNotice = () => {
+    byId("notice-title").textContent = say.invalid.title;
+    byId("notice-text").textContent = say.invalid.advice;
+    button("notice-action").textContent = say.again;
+  };
+  showNotice();
+}
+
+/** Shows the notice, wherever on the page the reader is. */
+function showNotice() {
+  describeNotice();
+  byId("notice").hidden = false;
+  byId("notice").scrollIntoView({ block: "nearest" });
+}
+
+function hideNotice() {
+  byId("notice").hidden = true;
+  byId("notice-words").hidden = true;
+  byId("token-form").hidden = true;
+  byId("notice-reasons").replaceChildren();
+  describeNotice = () => {};
 }
 
 /** Exchanges the token for a cookie. @param {() => void} then */
@@ -420,10 +483,8 @@ function begin(words = () => say.idle) {
   question = undefined;
   idleWords = words;
   forget();
-  for (const id of ["notice", "resumed", "thoughts", "figures"]) {
-    byId(id).hidden = true;
-  }
-  describeNotice = () => {};
+  hideNotice();
+  for (const id of ["resumed", "thoughts", "figures"]) byId(id).hidden = true;
   button("copy").disabled = true;
   wire.clear();
   showModel("");
@@ -486,6 +547,7 @@ function addPresets() {
 function speak() {
   say = messages[language];
   document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
+  headers.set("Accept-Language", document.documentElement.lang);
   for (const node of document.querySelectorAll("[data-t]")) {
     const key = node.getAttribute("data-t") ?? "";
     node.textContent = /** @type {any} */ (say)[key];
@@ -628,8 +690,9 @@ byId("ask").addEventListener("submit", (event) => {
   ask();
 });
 byId("prompt").addEventListener("keydown", (event) => {
-  // Enter also ends the choice of a Chinese word.
-  if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+  // Enter also ends the choice of a Chinese word: Safari tells by the code alone.
+  const composes = event.isComposing || event.keyCode === 229;
+  if (event.key !== "Enter" || event.shiftKey || composes) return;
   event.preventDefault();
   ask();
 });
@@ -654,6 +717,7 @@ byId("language").addEventListener("click", () => {
   if (!question) begin(idleWords);
 });
 addEventListener("pagehide", save);
+setInterval(listen, 1_000);
 
 const earlier = recall();
 choose("article");

@@ -128,6 +128,8 @@ export class AnswerView {
   /** @param {Delta} delta */
   add(delta) {
     this.#queue.push(delta);
+    // A browser that translates the page is to wait until it is all there.
+    this.#root.translate = false;
     this.#frame ||= requestAnimationFrame(() => this.flush());
   }
 
@@ -153,6 +155,7 @@ export class AnswerView {
   /** Nothing more comes: the caret leaves, and the places of what never came. */
   finish() {
     this.flush();
+    this.#root.removeAttribute("translate");
     this.#setCurrent(undefined);
     this.#moveCaret();
     this.#settle(this.#slot);
@@ -175,6 +178,17 @@ export class AnswerView {
     mark.textContent = this.words.cutAt;
     const { type, body } = slot.field;
     (type === "text" ? body.lastElementChild ?? body : slot.hole).append(mark);
+  }
+
+  /**
+   * Marks a value that is not as the schema wants it.
+   *
+   * @param {string} pointer
+   */
+  markWrong(pointer) {
+    for (let at = this.#find(pointer); at?.parent; at = at.parent) {
+      at.box.classList.add("wrong");
+    }
   }
 
   /** @param {Schema | undefined} schema */
@@ -454,6 +468,10 @@ export class AnswerView {
         const block = element("p", "block");
         block.append(field.tail);
         body.append(block);
+      } else if (!field.tail.isConnected) {
+        // Whoever translated the page has put other text in its place.
+        field.tail = document.createTextNode("");
+        (body.lastElementChild ?? body).append(field.tail);
       }
       const end = blockEnd(text, blockSize - field.blockLength);
       const piece = end < 0 ? text : text.slice(0, end);

@@ -44,6 +44,12 @@ browserTest(
     assert((await text("#n-first")).endsWith(" s"));
     assert(Number(await text("#n-events")) >= 4);
     assert((await text("#wire")).includes('"complete":["/title"]'));
+    // The last offset that the events tell is the count that is shown.
+    assertEquals(
+      await page.evaluate(`[...document.querySelectorAll("#wire .offset")]
+        .at(-2).textContent`),
+      String(articleText.length),
+    );
     // All events are there: nobody need be told how many are shown.
     assert(await page.$("#wire-note[hidden]"));
     assertEquals(complaints, []);
@@ -293,6 +299,212 @@ browserTest("shows the thinking apart from the answer", async (stage) => {
   await phase("complete");
 });
 
+browserTest("marks what the schema does not want", async (stage) => {
+  const { page, phase, text } = stage;
+  await page.click("input[value=recipe]");
+  let call = await ask(stage);
+  const answer = {
+    title: "番茄炒蛋",
+    summary: "酸甜",
+    minutes: 10.5,
+    servings: 2,
+    ingredients: [{ name: "蛋", amount: 3 }],
+    steps: [],
+    tip: "",
+  };
+  call.say(JSON.stringify(answer));
+  call.end();
+  await phase("complete");
+  assertEquals(await text("#state-text"), zh.completeInvalid);
+  assertEquals(await list(stage, "#answer > dl > .wrong > dt > .name"), [
+    "分钟",
+    "用料",
+  ]);
+  assertEquals(await list(stage, "#notice-reasons code"), [
+    "/minutes",
+    "/ingredients/0/amount",
+  ]);
+  assertEquals(await text("#notice-title"), zh.invalid.title);
+  const drawn = `[...document.querySelectorAll("#answer .name")].map((name) =>
+    getComputedStyle(name, "::after").content !== "none").join()`;
+  assertEquals(
+    await page.evaluate(drawn),
+    "true,true,false,true,false,true,true",
+  );
+  const seal = `getComputedStyle(document.querySelector(".seal")).opacity`;
+  assertEquals(await page.evaluate(seal), "0");
+
+  call = await ask(stage);
+  assertEquals(await page.$("#notice:not([hidden]), #notice-reasons li"), null);
+  call.say(JSON.stringify({
+    ...answer,
+    minutes: 10,
+    ingredients: [{ name: "蛋", amount: "3" }],
+  }));
+  call.end();
+  await phase("complete");
+  await page.waitForFunction(`${seal} === "1"`);
+  assertEquals(await page.$(".wrong"), null);
+});
+
+browserTest("goes on while the browser translates it", async (stage) => {
+  const { page, phase, shows, text } = stage;
+  // As browsers do: each text is replaced, but where the page says not to.
+  const translate = (heedful: boolean) =>
+    `{
+    globalThis.translator?.disconnect();
+    globalThis.translator = new MutationObserver(() => {
+      const walk = document.createTreeWalker(document.querySelector("#answer"),
+        NodeFilter.SHOW_TEXT);
+      for (let node; node = walk.nextNode();) {
+        const parent = node.parentElement;
+        if (parent.localName === "font" || !node.data.trim()) continue;
+        if (${heedful} && parent.closest("[translate=no]")) continue;
+        const font = document.createElement("font");
+        font.textContent = node.data;
+        node.replaceWith(font);
+        walk.currentNode = font;
+      }
+    });
+    translator.observe(document.querySelector("#answer"), {
+      childList: true, characterData: true, subtree: true, attributes: true });
+  }`;
+  for (const heedful of [false, true]) {
+    await page.evaluate(translate(heedful));
+    const call = await ask(stage);
+    for (let at = 0; at < articleText.length; at += 7) {
+      call.say(articleText.slice(at, at + 7));
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    await shows(".lead .value", article.summary.slice(-9));
+    if (heedful) assertEquals(await page.$("#answer font .block"), null);
+    call.end();
+    await phase("complete");
+    await assertArticle(stage);
+    await page.waitForSelector(".lead font");
+  }
+  assertEquals(await text(".headline .value"), article.title);
+});
+
+for (const what of ["blocked", "full"]) {
+  browserTest(`works with storage that is ${what}`, async (stage) => {
+    const { page, phase, complaints } = stage;
+    await page.evaluateOnNewDocument(
+      what === "full"
+        ? `Storage.prototype.setItem = () => {
+          throw new DOMException("", "QuotaExceededError") }`
+        : `for (const name of ["localStorage", "sessionStorage"]) {
+          Object.defineProperty(globalThis, name, { get() {
+            throw new DOMException("", "SecurityError") } }) }`,
+    );
+    await page.reload();
+    const call = await ask(stage);
+    call.say(articleText);
+    call.end();
+    await phase("complete");
+    await assertArticle(stage);
+    await page.click("#language");
+    assertEquals(await stage.text("#start"), messages.en.start);
+    assertEquals(complaints, []);
+  });
+}
+
+browserTest("brings an error into sight on a phone", async (stage) => {
+  const { page, phase, text } = stage;
+  const schema = { type: "object", patternProperties: {} };
+  await page.click("input[value=custom]");
+  await setValue(stage, "#schema", JSON.stringify(schema));
+  for (let times = 0; times < 2; times++) {
+    await page.evaluate("scrollTo(0, 0)");
+    await page.click("#start");
+    await phase("error");
+    await page.waitForFunction(`(({ top, bottom }) =>
+      top >= 0 && bottom <= innerHeight
+    )(document.querySelector("#notice").getBoundingClientRect())`);
+    const { title } = zh.errors["bad_request"]!;
+    assertEquals(await text("#state-text"), title);
+  }
+  assertEquals(stage.model.calls.length, 0);
+}, { width: 360, height: 640 });
+
+browserTest("says that the model is silent", async (stage) => {
+  const { phase, shows, text } = stage;
+  const call = await ask(stage);
+  call.say('{"title":"科技');
+  await shows(".headline .value", "科技");
+  await phase("silent");
+  assertMatch(await text("#state-text"), /模型已 \d+ 秒没有动静/);
+  call.say('"}');
+  await phase("writing");
+  call.end();
+  await phase("complete");
+});
+
+browserTest("says what became of a server that is gone", async (stage) => {
+  const { page, phase, shows, open, server, text, model } = stage;
+  let isDown = false;
+  await using proxy = startProxy(
+    server.url,
+    () => cutAfter(isDown ? 0 : Infinity),
+  );
+  await open(proxy.url);
+  isDown = true;
+  proxy.cut();
+  await page.click("#start");
+  await phase("reconnecting");
+  await shows("#state-text", zh.unanswered("").split("，")[0]!);
+  isDown = false;
+  const next = model.nextCall();
+  await hurry(stage);
+  const call = await next;
+  call.say('{"title":"科技');
+  await shows(".headline .value", "科技");
+  await page.setRequestInterception(true);
+  page.on(
+    "request",
+    (request) =>
+      request.url().includes("/helloworld")
+        ? request.respond({
+          status: 410,
+          contentType: "application/json",
+          body: '{"status":"error","code":"expired","message":"x"}',
+        })
+        : request.continue(),
+  );
+  proxy.cut();
+  await phase("error");
+  const { title, advice } = zh.midway["expired"]!;
+  assertEquals(await text("#notice-title"), title);
+  assertEquals(await text("#notice-text"), advice + zh.kept);
+});
+
+browserTest("pays once when a proxy fails", async (stage) => {
+  const { page, phase, shows, model } = stage;
+  const call = await ask(stage);
+  call.say('{"title":"科技');
+  await shows(".headline .value", "科技");
+  let isBroken = true;
+  await page.setRequestInterception(true);
+  page.on(
+    "request",
+    (request) =>
+      isBroken && request.url().includes("/helloworld")
+        ? request.respond({ status: 500, body: "<h1>Oops</h1>" })
+        : request.continue(),
+  );
+  await hurry(stage);
+  await page.click("#cut");
+  await phase("error");
+  assertEquals(await stage.text("#notice-action"), zh.resume);
+  isBroken = false;
+  await page.click("#notice-action");
+  call.say(articleText.slice(articleText.indexOf("发展")));
+  call.end();
+  await phase("complete");
+  await assertArticle(stage);
+  assertEquals(model.calls.length, 1);
+});
+
 /** How a model brings each error about. */
 const failures = [
   ["upstream_auth", "error", fails],
@@ -345,21 +557,24 @@ browserTest("says what to do after each error", async (stage) => {
       [code, came],
     );
     assertEquals(await page.$("#answer:empty") === null, came);
-    await stage.shows("#notice-title", zh.errors[code]!.title);
-    const { title, advice } = zh.errors[code]!;
+    const words = (came && zh.midway[code]) || zh.errors[code]!;
+    await stage.shows("#notice-title", words.title);
+    const advice = words.advice + (came ? zh.kept : "");
     assertEquals(await text("#notice-text"), advice);
-    assertEquals(await text("#state-text"), zh.failed);
-    assertEquals(await text("#live"), `${title} ${advice}`);
+    assertEquals(await text("#state-text"), words.title);
+    assertEquals(await text("#live"), `${words.title} ${advice}`);
     await page.waitForSelector("#start:not([hidden])");
     if (code === "truncated") {
       assertEquals(await text(".headline.cut .value"), `科${zh.cutAt}`);
     }
-    const words = await page.$("#notice-words:not([hidden])");
-    assertEquals(words !== null, code === "refused");
-    if (words) assertEquals(await text("#notice-words"), "恕难从命");
+    const said = await page.$("#notice-words:not([hidden])");
+    assertEquals(said !== null, code === "refused");
+    if (said) assertEquals(await text("#notice-words"), "恕难从命");
     // Its words are the reader's language, whatever the server's.
     await page.click("#language");
-    assertEquals(await text("#notice-title"), messages.en.errors[code]!.title);
+    const { midway, errors } = messages.en;
+    const inEnglish = (came && midway[code]) || errors[code]!;
+    assertEquals(await text("#notice-title"), inEnglish.title);
     await page.click("#language");
     const action = await page.$("#notice-action:not([hidden])");
     const retryable = !/auth|rejected|refused|filtered|large/.test(code);
@@ -508,10 +723,12 @@ browserTest("is used by keyboard alone", async (stage) => {
   );
   await page.keyboard.press("ArrowLeft");
   await page.focus("#prompt");
-  // The Enter that ends the choice of a word asks nothing.
-  await page.evaluate(`document.querySelector("#prompt").dispatchEvent(
-    new KeyboardEvent("keydown", { key: "Enter", isComposing: true,
-      bubbles: true, cancelable: true }))`);
+  // The Enter that ends the choice of a word asks nothing, in Safari neither.
+  for (const how of ["isComposing: true", "keyCode: 229"]) {
+    await page.evaluate(`document.querySelector("#prompt").dispatchEvent(
+      new KeyboardEvent("keydown", { key: "Enter", ${how},
+        bubbles: true, cancelable: true }))`);
+  }
   assertEquals(model.calls.length, 0);
   const next = model.nextCall();
   await page.keyboard.press("Enter");
