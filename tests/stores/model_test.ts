@@ -8,7 +8,7 @@ import {
   type Reading,
   type TranscriptStore,
 } from "../../lib/stores/store.ts";
-import { makeGenerationId } from "../../lib/wire/sse.ts";
+import { makeGenerationId } from "../../lib/answers/id.ts";
 import { engines } from "./_engines.ts";
 import { type Fault, faulty, StoreFault } from "./_faulty.ts";
 
