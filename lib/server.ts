@@ -5,10 +5,11 @@ import type { Generations } from "./answers/generations.ts";
 import { isGenerationId } from "./answers/id.ts";
 import type { Limits } from "./answers/limits.ts";
 import type { Clock } from "./clock.ts";
+import type { Language } from "./language.ts";
 import type { Question } from "./models/ask.ts";
 import { readJsonObject } from "./wire/body.ts";
 import type { Budgets } from "./wire/budgets.ts";
-import { connect } from "./wire/connection.ts";
+import { connect, type ConnectionOptions } from "./wire/connection.ts";
 import {
   allowMethods,
   HttpError,
@@ -16,7 +17,8 @@ import {
   retryAfter,
   tooMany,
 } from "./wire/http_error.ts";
-import { prefersJson } from "./wire/negotiation.ts";
+import { describeOutcome, WORDS } from "./wire/messages.ts";
+import { preferredLanguage, prefersJson } from "./wire/negotiation.ts";
 import { parseEventId, type Position, STREAM_HEADERS } from "./wire/sse.ts";
 
 /** What the addresses of one server share. */
@@ -56,7 +58,7 @@ export const STREAM_METHODS = "GET, POST, DELETE, HEAD, OPTIONS";
 const SNAPSHOT_HEADERS = {
   "content-type": "application/json",
   "cache-control": "no-store",
-  vary: "Accept",
+  vary: "Accept, Accept-Language",
 };
 
 /** Somebody's request, as far as it has been read. */
@@ -65,6 +67,7 @@ interface Asked {
   url: URL;
   visit: Visit;
   asJson: boolean;
+  language: Language;
 }
 
 /** Generations, and the addresses at which they are asked for and followed. */
@@ -104,7 +107,8 @@ export class FieldStreams {
     if (position?.offset === "end" && !(asJson && known)) {
       return new Response(null, { status: 204 });
     }
-    const asked: Asked = { request, url, visit, asJson };
+    const language = preferredLanguage(request);
+    const asked: Asked = { request, url, visit, asJson, language };
     if (known !== undefined) {
       await request.body?.cancel().catch(() => {});
       return this.#resume(known, position?.offset, asked);
@@ -115,7 +119,7 @@ export class FieldStreams {
 
   async #start(id: string | undefined, asked: Asked): Promise<Response> {
     const { generations, budgets, limits } = this.#options;
-    const { request, url, visit, asJson } = asked;
+    const { request, url, visit, asJson, language } = asked;
     const { owner, client } = visit;
     // Opened first: a body that is on its way takes up as much, and a stream
     // that cannot be opened starts nothing.
@@ -135,17 +139,19 @@ export class FieldStreams {
       }
       if (rival !== undefined) throw expired();
       if (generations.draining) {
-        throw new HttpError(503, "draining", "服务器正在重启", retryAfter(5));
+        throw new HttpError(503, "draining", WORDS.draining, retryAfter(5));
       }
       if (generations.running >= limits.streams) {
-        throw new HttpError(503, "overloaded", "服务器繁忙", retryAfter(5));
+        throw new HttpError(503, "overloaded", WORDS.overloaded, retryAfter(5));
       }
       refuse(budgets.countGeneration(client));
       const generation = generations.start({ ...question, id, owner });
       visit.onStart?.(generation.id, question);
-      if (!asJson) return this.#stream(generation, undefined, close);
+      if (!asJson) {
+        return this.#stream(generation, { language, onClose: close });
+      }
       close();
-      return snapshotResponse(generation, 202);
+      return snapshotResponse(generation, { status: 202, language });
     } catch (error) {
       close();
       throw error;
@@ -155,15 +161,18 @@ export class FieldStreams {
   #resume(
     generation: Generation,
     offset: Position["offset"] | undefined,
-    { visit: { client }, asJson }: Asked,
+    { visit: { client }, asJson, language }: Asked,
   ): Response {
     const { length } = generation.transcript;
     if (typeof offset === "number" && offset > length) {
-      throw new HttpError(400, "bad_request", "Last-Event-ID 超出了回答的长度");
+      throw new HttpError(400, "bad_request", WORDS.offset);
     }
     refuse(this.#options.budgets.countResume(client, length));
-    if (asJson || offset === "end") return snapshotResponse(generation, 200);
-    return this.#stream(generation, offset, this.#openStream(client));
+    if (asJson || offset === "end") {
+      return snapshotResponse(generation, { status: 200, language });
+    }
+    const onClose = this.#openStream(client);
+    return this.#stream(generation, { offset, language, onClose });
   }
 
   #stop(url: URL, { owner }: Visit): Response {
@@ -181,16 +190,15 @@ export class FieldStreams {
 
   #stream(
     generation: Generation,
-    offset: number | undefined,
-    onClose: () => void,
+    reader: ConnectionOptions,
   ): Response {
-    const body = connect(generation, offset, this.#options, onClose);
+    const body = connect(generation, reader, this.#options);
     return new Response(body, { headers: STREAM_HEADERS });
   }
 }
 
 function expired(): HttpError {
-  return new HttpError(410, "expired", "这个回答已经不在了");
+  return new HttpError(410, "expired", WORDS.expired);
 }
 
 /** Where the client is, if it says so. */
@@ -199,25 +207,33 @@ function readPosition(
   id: string | null,
 ): Position | undefined {
   if (id !== null && !isGenerationId(id)) {
-    throw new HttpError(400, "bad_request", "id 应为 22 个 base64url 字符");
+    throw new HttpError(400, "bad_request", WORDS.id);
   }
   const header = request.headers.get("last-event-id");
   if (header === null) return undefined;
   const position = parseEventId(header);
   if (position === undefined) {
-    throw new HttpError(400, "bad_request", "Last-Event-ID 的格式不对");
+    throw new HttpError(400, "bad_request", WORDS.lastEventId);
   }
   if (id !== null && position.generation !== id) {
-    throw new HttpError(400, "bad_request", "Last-Event-ID 与 id 不一致");
+    throw new HttpError(400, "bad_request", WORDS.otherId);
   }
   return position;
 }
 
-function snapshotResponse(generation: Generation, status: number): Response {
+function snapshotResponse(
+  generation: Generation,
+  { status, language }: { status: number; language: Language },
+): Response {
   const snapshot = generation.snapshot();
   const { outcome } = generation.transcript;
   return Response.json(
-    { id: generation.id, status: "running", ...snapshot, ...outcome },
+    {
+      id: generation.id,
+      status: "running",
+      ...snapshot,
+      ...(outcome && describeOutcome(outcome, language)),
+    },
     { status, headers: SNAPSHOT_HEADERS },
   );
 }

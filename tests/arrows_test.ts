@@ -9,7 +9,7 @@ const root = new URL("../", import.meta.url).pathname;
 const floors: [pattern: RegExp, floor: number][] = [
   [/^lib\/(?:mod|json_patch|parser|processor|envelope)\.ts$/, 0],
   [/^static\/apply_delta\.js$/, 0],
-  [/^lib\/clock\.ts$/, 1],
+  [/^lib\/(?:clock|language)\.ts$/, 1],
   [/^lib\/(?:models|schemas)\//, 2],
   [/^lib\/answers\//, 3],
   [/^lib\/(?:wire|stores)\//, 4],

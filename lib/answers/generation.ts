@@ -315,7 +315,7 @@ export class Generation {
   /** How a model that has said its last has ended. */
   #judge(): Outcome {
     if (this.#refusal !== "") {
-      return failure("refused", { message: this.#refusal });
+      return failure("refused", { words: this.#refusal });
     }
     const reason = this.#finishReason;
     if (reason === undefined) return this.#failure("upstream_unavailable");
@@ -323,7 +323,6 @@ export class Generation {
     if (this.#parser.complete) {
       return {
         status: "end",
-        message: "响应生成完成",
         finish_reason: reason,
         ...(this.#usage !== undefined && { usage: this.#usage }),
         ...this.#validation(),

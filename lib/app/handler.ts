@@ -18,6 +18,8 @@ import {
   methodNotAllowed,
   refuse,
 } from "../wire/http_error.ts";
+import { promptTooLong, WORDS } from "../wire/messages.ts";
+import { preferredLanguage } from "../wire/negotiation.ts";
 import { Access } from "./access.ts";
 import type { Config } from "./config.ts";
 
@@ -75,12 +77,14 @@ class Routes {
     try {
       response = await this.#route(request, info);
     } catch (error) {
+      const language = preferredLanguage(request);
       if (error instanceof HttpError) {
-        response = errorResponse(error);
+        response = errorResponse(error, language);
       } else {
         this.#options.onError?.(error);
         response = errorResponse(
-          new HttpError(500, "internal", "服务器内部错误"),
+          new HttpError(500, "internal", WORDS.internal),
+          language,
         );
       }
     }
@@ -96,7 +100,7 @@ class Routes {
   ): Response | Promise<Response> {
     if (request.method === "OPTIONS") return preflight();
     const url = URL.parse(request.url);
-    if (url === null) throw new HttpError(400, "bad_request", "Host 不合法");
+    if (url === null) throw new HttpError(400, "bad_request", WORDS.host);
     switch (url.pathname) {
       case "/helloworld":
         return this.#helloworld(request, info);
@@ -136,7 +140,7 @@ class Routes {
     allowMembers(members, ["token"]);
     const { token } = members;
     if (typeof token !== "string") {
-      throw new HttpError(400, "bad_request", "token 应为字符串");
+      throw new HttpError(400, "bad_request", WORDS.token);
     }
     const response = new Response(null, {
       status: 204,
@@ -190,7 +194,7 @@ class Routes {
       /^(iframe|frame|embed|object)$/.test(headers.get("sec-fetch-dest") ?? "");
     const isPrefetch = headers.get("sec-purpose")?.includes("prefetch");
     if (isEmbedded || isPrefetch || !this.#access.allowsOrigin(request)) {
-      throw new HttpError(403, "forbidden", "不允许从这里访问");
+      throw new HttpError(403, "forbidden", WORDS.forbidden);
     }
   }
 
@@ -200,13 +204,13 @@ class Routes {
       return this.#options.config.prompt;
     }
     if (typeof prompt !== "string") {
-      throw new HttpError(400, "bad_request", "prompt 应为字符串");
+      throw new HttpError(400, "bad_request", WORDS.prompt);
     }
     if (prompt.length > promptCharacters) {
       throw new HttpError(
         413,
         "too_large",
-        `prompt 最多 ${promptCharacters} 个字符，收到 ${prompt.length} 个`,
+        promptTooLong(promptCharacters, prompt.length),
       );
     }
     return prompt;
@@ -221,7 +225,7 @@ async function servePage(
   { pathname }: URL,
 ): Promise<Response> {
   if (!PAGE_PATH.test(pathname)) {
-    throw new HttpError(404, "not_found", "没有这个地址");
+    throw new HttpError(404, "not_found", WORDS.notFound);
   }
   const isRead = request.method === "GET" || request.method === "HEAD";
   const response = await serveDir(
@@ -232,7 +236,7 @@ async function servePage(
   const isThere = response.ok || response.status === 304;
   if (!isRead || !isThere) await response.body?.cancel();
   if (!isThere) {
-    throw new HttpError(404, "not_found", "没有这个地址");
+    throw new HttpError(404, "not_found", WORDS.notFound);
   }
   if (!isRead) throw methodNotAllowed(PAGE_METHODS);
   for (const [name, value] of Object.entries(PAGE_HEADERS)) {
@@ -259,12 +263,12 @@ function readSchema(schema: unknown): JsonSchema | undefined {
     return checkSchema(schema);
   } catch (error) {
     if (!(error instanceof SchemaError)) throw error;
-    throw new HttpError(400, "bad_request", error.message);
+    throw new HttpError(400, "bad_request", error.words);
   }
 }
 
 function unauthorized(): HttpError {
-  return new HttpError(401, "unauthorized", "需要访问令牌", {
+  return new HttpError(401, "unauthorized", WORDS.unauthorized, {
     "www-authenticate": "Bearer",
   });
 }

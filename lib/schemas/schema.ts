@@ -5,6 +5,15 @@
  */
 
 import { joinPointer, splitPointer } from "../json_patch.ts";
+import type { Words } from "../language.ts";
+import {
+  FAULTS,
+  notAType,
+  tooDeep,
+  tooLarge,
+  tooMany,
+  tooMuch,
+} from "./faults.ts";
 
 /** A JSON Schema (2020-12, and what is common of older drafts). */
 export type JsonSchema = Record<string, unknown>;
@@ -25,11 +34,19 @@ export class SchemaError extends TypeError {
   override name = "SchemaError";
   /** JSON Pointer of the place in the schema. */
   readonly pointer: string;
+  /** The message, in each language. */
+  readonly words: Words;
 
   /** Made by {@linkcode checkSchema}. */
-  constructor(reason: string, pointer: string) {
-    super(`schema ${pointer === "" ? "" : `的 ${quote(pointer)} `}${reason}`);
+  constructor({ zh, en }: Words, pointer: string) {
+    const place = pointer === "" ? "" : quote(pointer);
+    const words = {
+      zh: `schema ${place && `的 ${place} `}${zh}`,
+      en: `schema${place && ` at ${place}`}: ${en}`,
+    };
+    super(words.zh);
     this.pointer = pointer;
+    this.words = words;
   }
 }
 
@@ -122,10 +139,10 @@ function keywords(shape: Shape, ...names: string[]): [string, Shape][] {
  * @throws {SchemaError} If it is not taken.
  */
 export function checkSchema(value: unknown): JsonSchema {
-  if (!isObject(value)) throw new SchemaError("应为对象", "");
+  if (!isObject(value)) throw new SchemaError(FAULTS.object, "");
   const names = Object.keys(value);
   if (names.length > 0 && !names.some((name) => KEYWORDS.has(name))) {
-    throw new SchemaError("没有任何 JSON Schema 关键字", "");
+    throw new SchemaError(FAULTS.keywords, "");
   }
   checkSize(value);
   const root: JsonSchema = value;
@@ -140,7 +157,7 @@ export function checkSchema(value: unknown): JsonSchema {
   }
   const types = typesOf(root, root).filter((type) => ROOT_TYPES.includes(type));
   if (types.length !== 1) {
-    throw new SchemaError("应描述一个对象，或一个数组", "");
+    throw new SchemaError(FAULTS.root, "");
   }
   return root;
 }
@@ -161,10 +178,10 @@ function checkSize(root: unknown): void {
   for (let depth = 0; level.length > 0; depth++) {
     count += level.length;
     if (count > MAX_VALUES) {
-      throw new SchemaError(`过大：超过 ${MAX_VALUES} 个值`, "");
+      throw new SchemaError(tooLarge(MAX_VALUES), "");
     }
     if (depth > 2 * MAX_DEPTH + MAX_VALUE_DEPTH) {
-      throw new SchemaError("嵌套过深", "");
+      throw new SchemaError(FAULTS.deep, "");
     }
     level = level.flatMap((value) =>
       typeof value === "object" && value !== null ? Object.values(value) : []
@@ -180,15 +197,15 @@ function checkSubschema(
 ): void {
   if (typeof value === "boolean") return;
   if (!isObject(value)) {
-    throw new SchemaError("应为 schema（对象或布尔值）", pointer);
+    throw new SchemaError(FAULTS.schema, pointer);
   }
   if (depth > MAX_DEPTH) {
-    throw new SchemaError(`嵌套过深：超过 ${MAX_DEPTH} 层`, pointer);
+    throw new SchemaError(tooDeep(MAX_DEPTH), pointer);
   }
   if (check.pointers.has(value)) return;
   check.pointers.set(value, pointer);
   if (check.pointers.size > MAX_SUBSCHEMAS) {
-    throw new SchemaError(`超过 ${MAX_SUBSCHEMAS} 个子 schema`, "");
+    throw new SchemaError(tooMany(MAX_SUBSCHEMAS), "");
   }
   for (const [keyword, content] of Object.entries(value)) {
     const shape = KEYWORDS.get(keyword);
@@ -208,19 +225,19 @@ function checkSubschema(
 }
 
 /** What is wrong with a keyword's value, but for the schemas in it. */
-function fault(shape: Shape, value: unknown): string | undefined {
+function fault(shape: Shape, value: unknown): Words | undefined {
   switch (shape) {
     case "refused":
-      return "不被支持";
+      return FAULTS.refused;
     case "schemas":
-      return isFilled(value) ? undefined : "应为非空的 schema 数组";
+      return isFilled(value) ? undefined : FAULTS.schemas;
     case "schemaMap":
     case "dependencies":
-      if (!isObject(value)) return "应为对象，每个成员是一个 schema";
+      if (!isObject(value)) return FAULTS.schemaMap;
       return namesFault(Object.keys(value));
     case "items":
       return Array.isArray(value) && value.length === 0
-        ? "应为 schema"
+        ? FAULTS.items
         : undefined;
     case "type": {
       const types = Array.isArray(value) ? value : [value];
@@ -228,41 +245,41 @@ function fault(shape: Shape, value: unknown): string | undefined {
         !TYPES.includes(type) && !ROOT_TYPES.includes(type)
       );
       if (types.length > 0 && wrong === undefined) return undefined;
-      return `应为 ${[...ROOT_TYPES, ...TYPES].join("、")} 之一，或其数组`;
+      return notAType([...ROOT_TYPES, ...TYPES]);
     }
     case "values":
-      return isFilled(value) ? undefined : "应为非空数组";
+      return isFilled(value) ? undefined : FAULTS.values;
     case "names":
-      return isNames(value) ? namesFault(value) : "应为字符串数组";
+      return isNames(value) ? namesFault(value) : FAULTS.names;
     case "nameMap":
       if (isObject(value) && Object.values(value).every(isNames)) {
         return namesFault(Object.keys(value));
       }
-      return "应为对象，每个成员是字符串数组";
+      return FAULTS.nameMap;
     case "number":
-      return Number.isFinite(value) ? undefined : "应为数字";
+      return Number.isFinite(value) ? undefined : FAULTS.number;
     case "positive":
       return Number.isFinite(value) && (value as number) > 0
         ? undefined
-        : "应为大于 0 的数字";
+        : FAULTS.positive;
     case "count":
       return Number.isSafeInteger(value) && (value as number) >= 0
         ? undefined
-        : "应为非负整数";
+        : FAULTS.count;
     case "boolean":
-      return typeof value === "boolean" ? undefined : "应为布尔值";
+      return typeof value === "boolean" ? undefined : FAULTS.boolean;
     case "string":
-      return typeof value === "string" ? undefined : "应为字符串";
+      return typeof value === "string" ? undefined : FAULTS.string;
     default:
       return undefined;
   }
 }
 
 /** The validator makes URIs of names, which surrogates that are alone defeat. */
-function namesFault(names: string[]): string | undefined {
+function namesFault(names: string[]): Words | undefined {
   return names.every((name) => name.isWellFormed())
     ? undefined
-    : "的名称不是合法的 Unicode";
+    : FAULTS.unicode;
 }
 
 export interface Subschema {
@@ -307,14 +324,14 @@ export function resolveReference(
 ): { target: unknown; pointer: string } {
   const pointer = pointerOf(reference);
   if (pointer === undefined) {
-    throw new SchemaError("只能引用本文档内的位置（# 或 #/…）", place);
+    throw new SchemaError(FAULTS.reference, place);
   }
   let target: unknown = root;
   for (const token of splitPointer(pointer)) {
     const there = Array.isArray(target)
       ? /^(?:0|[1-9]\d*)$/.test(token) && Object.hasOwn(target, token)
       : isObject(target) && Object.hasOwn(target, token);
-    if (!there) throw new SchemaError("引用的位置不存在", place);
+    if (!there) throw new SchemaError(FAULTS.missing, place);
     target = (target as JsonSchema)[token];
   }
   return { target, pointer };
@@ -347,7 +364,7 @@ function expand(
 ): number {
   if (!isObject(schema)) return 1;
   const known = expansions.get(schema);
-  if (known === 0) throw new SchemaError("引用了它自己", pointer);
+  if (known === 0) throw new SchemaError(FAULTS.circle, pointer);
   if (known !== undefined) return known;
   expansions.set(schema, 0);
   let count = 1;
@@ -366,7 +383,7 @@ function expand(
   }
   if (count > MAX_EXPANSION) {
     throw new SchemaError(
-      `对同一个值要应用超过 ${MAX_EXPANSION} 个子 schema`,
+      tooMuch(MAX_EXPANSION),
       pointer,
     );
   }

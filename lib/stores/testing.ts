@@ -117,7 +117,7 @@ export const storeCases: readonly StoreCase[] = [
     async (a, b) => {
       const id = makeId();
       await a.claim(id, claim("A"));
-      const outcome = failure("refused", { message: "\ud800 “no”" });
+      const outcome = failure("refused", { words: "\ud800 “no”" });
       const end = { id, token: "A", start: 0, runs: text("ab"), outcome };
       deepStrictEqual(await appendOne(a, end), {
         ...STATE,

@@ -3,6 +3,7 @@
 import type { Limits } from "../answers/limits.ts";
 import type { Clock } from "../clock.ts";
 import { HttpError } from "./http_error.ts";
+import { bodyTooLarge, unknownMember, WORDS } from "./messages.ts";
 
 /** How bodies are read. */
 export interface BodyOptions {
@@ -27,12 +28,12 @@ export async function readJsonObject(
     throw new HttpError(
       415,
       "unsupported_media_type",
-      "Content-Type 应为 application/json",
+      WORDS.contentType,
     );
   }
   const value = parseJson(text);
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new HttpError(400, "bad_request", "请求体应为 JSON 对象");
+    throw new HttpError(400, "bad_request", WORDS.bodyNotObject);
   }
   return value as Record<string, unknown>;
 }
@@ -44,8 +45,7 @@ export function allowMembers(
 ): void {
   const unknown = Object.keys(members).find((name) => !allowed.includes(name));
   if (unknown === undefined) return;
-  const name = JSON.stringify(unknown.slice(0, 40));
-  throw new HttpError(400, "bad_request", `请求体里有未知的成员 ${name}`);
+  throw new HttpError(400, "bad_request", unknownMember(unknown));
 }
 
 async function readText(
@@ -68,19 +68,19 @@ async function readText(
       if (done) break;
       bytes += value.length;
       if (bytes > bodyBytes) {
-        throw new HttpError(413, "too_large", `请求体最多 ${bodyBytes} 字节`);
+        throw new HttpError(413, "too_large", bodyTooLarge(bodyBytes));
       }
       text += decoder.decode(value, { stream: true });
     }
     text += decoder.decode();
   } catch (error) {
     if (error instanceof HttpError) throw error;
-    throw new HttpError(400, "bad_request", "请求体不是完整的 UTF-8 文本");
+    throw new HttpError(400, "bad_request", WORDS.bodyNotText);
   } finally {
     clock.clearTimeout(timer);
     await reader.cancel().catch(() => {});
   }
-  if (isLate) throw new HttpError(400, "bad_request", "请求体没有按时到达");
+  if (isLate) throw new HttpError(400, "bad_request", WORDS.bodyLate);
   return text;
 }
 
@@ -88,6 +88,6 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw new HttpError(400, "bad_request", "请求体不是 JSON");
+    throw new HttpError(400, "bad_request", WORDS.bodyNotJson);
   }
 }

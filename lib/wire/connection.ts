@@ -3,7 +3,9 @@
 import type { Generation } from "../answers/generation.ts";
 import type { Limits } from "../answers/limits.ts";
 import type { Clock } from "../clock.ts";
+import type { Language } from "../language.ts";
 import { follow } from "./follow.ts";
+import { WORDS } from "./messages.ts";
 
 /** What all connections of a server share. */
 export interface ConnectionContext {
@@ -13,29 +15,32 @@ export interface ConnectionContext {
   clock: Clock;
 }
 
+/** What one client wants. */
+export interface ConnectionOptions {
+  /**
+   * What it has, in UTF-16 units; `undefined` if it has nothing, not even the
+   * `start` event.
+   */
+  offset?: number | undefined;
+  language: Language;
+  /** Called once, when the connection has ended. */
+  onClose: () => void;
+}
+
 /**
  * Connects a client with a generation; it counts as a reader until the body is
  * closed.
  *
- * @param offset What the client has, in UTF-16 units; `undefined` if it has
- * nothing, not even the `start` event.
- * @param onClose Called once, when the connection has ended.
  * @returns The response's body.
  */
 export function connect(
   generation: Generation,
-  offset: number | undefined,
+  { offset, language, onClose }: ConnectionOptions,
   { model, limits, clock }: ConnectionContext,
-  onClose: () => void,
 ): ReadableStream<Uint8Array> {
   const { id, root, transcript } = generation;
-  const start = {
-    status: "start",
-    message: "开始生成响应...",
-    id,
-    model,
-    protocol: 1,
-  };
+  const message = WORDS.start[language];
+  const start = { status: "start", message, id, model, protocol: 1 };
   const detach = generation.attach();
   return follow({
     id,
@@ -44,6 +49,7 @@ export function connect(
     transcript,
     start: offset === undefined ? start : undefined,
     offset: offset ?? 0,
+    language,
     heartbeat: limits.heartbeatSeconds * 1000,
     maxAge: limits.connectionSeconds * 1000 * (0.8 + 0.2 * Math.random()),
     clock,

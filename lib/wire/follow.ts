@@ -3,12 +3,14 @@
 import type { Clock, Timer } from "../clock.ts";
 import { Envelope, type EnvelopeOptions } from "../envelope.ts";
 import type { Operation } from "../json_patch.ts";
+import type { Language } from "../language.ts";
 import {
   JsonBoundsError,
   JsonPatchParser,
   JsonSyntaxError,
 } from "../parser.ts";
 import { type Delta, processPatches } from "../processor.ts";
+import { describeOutcome } from "./messages.ts";
 import { formatEvent, formatEventId, formatRetry, PING } from "./sse.ts";
 import type {
   Run,
@@ -25,6 +27,8 @@ export interface FollowOptions extends EnvelopeOptions {
   start: Record<string, unknown> | undefined;
   /** UTF-16 units of the transcript that the client has. */
   offset: number;
+  /** In which language the terminal event is. */
+  language: Language;
   /** How many objects and arrays may stand in one another. */
   maxDepth: number;
   /** How long the connection may be silent, in milliseconds. */
@@ -157,7 +161,8 @@ class Follower implements UnderlyingDefaultSource<Uint8Array> {
         continue;
       }
       if (!isBehind) {
-        this.#send(controller, this.#event(outcome!, "end"));
+        const end = describeOutcome(outcome!, this.#options.language);
+        this.#send(controller, this.#event(end, "end"));
         this.#close(controller);
         return;
       }

@@ -1,6 +1,8 @@
 /** Errors that a request is answered with, before a stream starts. */
 
+import type { Language, Words } from "../language.ts";
 import type { Refusal } from "./budgets.ts";
+import { WORDS } from "./messages.ts";
 
 /** A request that is answered with an error. */
 export class HttpError extends Error {
@@ -8,29 +10,36 @@ export class HttpError extends Error {
   readonly status: number;
   /** Which error it is, in the terms of the wire protocol. */
   readonly code: string;
+  readonly words: Words;
   readonly headers: Record<string, string>;
 
   /** Made where a request is refused. */
   constructor(
     status: number,
     code: string,
-    message: string,
+    words: Words,
     headers: Record<string, string> = {},
   ) {
-    super(message);
+    super(words.en);
     this.status = status;
     this.code = code;
+    this.words = words;
     this.headers = headers;
   }
 }
 
 /** The response that tells of an error. */
 export function errorResponse(
-  { status, code, message, headers }: HttpError,
+  { status, code, words, headers }: HttpError,
+  language: Language,
 ): Response {
-  return Response.json({ status: "error", code, message }, {
+  return Response.json({ status: "error", code, message: words[language] }, {
     status,
-    headers: { "cache-control": "no-store", ...headers },
+    headers: {
+      "cache-control": "no-store",
+      vary: "Accept-Language",
+      ...headers,
+    },
   });
 }
 
@@ -45,7 +54,7 @@ export function allowMethods(
 
 /** The error for a method that an address does not know. */
 export function methodNotAllowed(allow: string): HttpError {
-  return new HttpError(405, "method_not_allowed", "不支持这个方法", { allow });
+  return new HttpError(405, "method_not_allowed", WORDS.method, { allow });
 }
 
 /** Refuses a client that has used up what it may. */
@@ -56,8 +65,8 @@ export function refuse(refusal: Refusal | undefined): void {
 /** The error for a client that has used up what it may. */
 export function tooMany({ code, retryAfter: seconds }: Refusal): HttpError {
   return code === "overloaded"
-    ? new HttpError(503, code, "服务器繁忙", retryAfter(seconds))
-    : new HttpError(429, code, "请求过多，请稍后再试", retryAfter(seconds));
+    ? new HttpError(503, code, WORDS.overloaded, retryAfter(seconds))
+    : new HttpError(429, code, WORDS.tooMany, retryAfter(seconds));
 }
 
 /** The header that says when to come again. */

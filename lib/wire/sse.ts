@@ -4,7 +4,7 @@
 export const STREAM_HEADERS: Readonly<Record<string, string>> = {
   "content-type": "text/event-stream",
   "cache-control": "no-store, no-transform",
-  vary: "Accept",
+  vary: "Accept, Accept-Language",
   // nginx holds a response back unless it is told not to.
   "x-accel-buffering": "no",
 };

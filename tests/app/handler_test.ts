@@ -308,7 +308,7 @@ Deno.test("a client that polls starts, looks, and sees the end", async () => {
     });
     assertEquals(response.headers.get("content-type"), "application/json");
     assertEquals(response.headers.get("cache-control"), "no-store");
-    assertEquals(response.headers.get("vary"), "Accept");
+    assertEquals(response.headers.get("vary"), "Accept, Accept-Language");
     return [response.status, await response.json()];
   };
   const [status, begun] = await poll();

@@ -308,7 +308,7 @@ function appendOf(
     token: `T${token}`,
     start,
     runs,
-    ...(ends && { outcome: failure("refused", { message: `${token}` }) }),
+    ...(ends && { outcome: failure("refused", { words: `${token}` }) }),
   };
 }
 

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { createParser } from "eventsource-parser";
 import { follow, type FollowOptions } from "../../lib/wire/follow.ts";
 import { failure } from "../../lib/answers/outcome.ts";
+import { describeOutcome } from "../../lib/wire/messages.ts";
 import { Transcript } from "../../lib/answers/transcript.ts";
 import { cut } from "../_stream.ts";
 import { sizes, texts } from "../_documents.ts";
@@ -15,7 +16,7 @@ import {
 } from "../_server.ts";
 
 const id = "AAAAAAAAAAAAAAAAAAAAAA";
-const end = { status: "end", message: "", finish_reason: "stop" } as const;
+const end = { status: "end", finish_reason: "stop" } as const;
 
 /** A follower of a transcript, and what is asked of it. */
 class Connection {
@@ -32,6 +33,7 @@ class Connection {
       transcript,
       start: undefined,
       offset: 0,
+      language: "zh",
       maxDepth: 128,
       heartbeat: 15_000,
       maxAge: 600_000,
@@ -102,7 +104,7 @@ Deno.test("one that resumes gets what came since, as one event for each run", as
         complete: [""],
       },
     },
-    { id: `${id}.end`, data: end },
+    { id: `${id}.end`, data: describeOutcome(end, "zh") },
   ]);
   const whole = await new Connection(transcript).events();
   assertEquals(whole.map(({ id, data }) => [id.slice(23), data.status]), [
@@ -129,7 +131,7 @@ Deno.test("a connection that has seen all gets the outcome", async () => {
   transcript.finish(failure("stopped"));
   const connection = new Connection(transcript, { offset: 6 });
   assertEquals(await connection.events(), [
-    { id: `${id}.end`, data: failure("stopped") },
+    { id: `${id}.end`, data: describeOutcome(failure("stopped"), "zh") },
   ]);
   assertEquals(connection.closed, 1);
   assertEquals(connection.clock.timers, 0);

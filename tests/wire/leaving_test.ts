@@ -79,6 +79,7 @@ Deno.test("a reader may leave at each moment, and leaves nothing behind", async 
       transcript,
       start: { status: "start" },
       offset: 0,
+      language: "zh",
       maxDepth: 128,
       heartbeat: 15_000,
       maxAge: 600_000,
