@@ -192,8 +192,7 @@ class Routes {
     const { headers } = request;
     const isEmbedded = headers.get("sec-fetch-mode") === "no-cors" ||
       /^(iframe|frame|embed|object)$/.test(headers.get("sec-fetch-dest") ?? "");
-    const isPrefetch = headers.get("sec-purpose")?.includes("prefetch");
-    if (isEmbedded || isPrefetch || !this.#access.allowsOrigin(request)) {
+    if (isEmbedded || !this.#access.allowsOrigin(request)) {
       throw new HttpError(403, "forbidden", WORDS.forbidden);
     }
   }
