@@ -84,6 +84,11 @@ function main(): void {
     if (stopping) Deno.exit(1);
     stopping = true;
     log("stopping");
+    if (Deno.stdout.isTerminal()) {
+      console.log(
+        `Running answers have ${config.limits.drainSeconds} s to finish. Press Ctrl-C again to stop at once.`,
+      );
+    }
     await generations.drain();
     // Followers now send the terminal event; one that does not read it is cut.
     setTimeout(() => Deno.exit(0), 1000);
