@@ -19,6 +19,7 @@ import {
 } from "./wire/http_error.ts";
 import { describeOutcome, WORDS } from "./wire/messages.ts";
 import { preferredLanguage, prefersJson } from "./wire/negotiation.ts";
+import { isPrefetch } from "./wire/prefetch.ts";
 import { parseEventId, type Position, STREAM_HEADERS } from "./wire/sse.ts";
 
 /** What the addresses of one server share. */
@@ -91,6 +92,9 @@ export class FieldStreams {
    */
   async handle(request: Request, visit: Visit): Promise<Response> {
     allowMethods(request, ["GET", "POST", "DELETE", "HEAD"], STREAM_METHODS);
+    if (isPrefetch(request)) {
+      throw new HttpError(403, "forbidden", WORDS.forbidden);
+    }
     const url = new URL(request.url);
     if (request.method === "DELETE") return this.#stop(url, visit);
     const asJson = prefersJson(request);
@@ -175,10 +179,16 @@ export class FieldStreams {
     return this.#stream(generation, { offset, language, onClose });
   }
 
-  #stop(url: URL, { owner }: Visit): Response {
+  #stop(url: URL, { owner, client }: Visit): Response {
+    const { generations, budgets } = this.#options;
     const id = url.searchParams.get("id") ?? "";
-    const generation = this.#options.generations.get(id);
-    if (generation?.owner === owner) generation.stop("stopped");
+    const generation = generations.get(id);
+    if (generation?.owner === owner) {
+      generation.stop("stopped");
+    } else if (generation === undefined && isGenerationId(id)) {
+      refuse(budgets.countResume(client));
+      generations.stopAhead(owner, id);
+    }
     return new Response(null, { status: 204 });
   }
 

@@ -222,7 +222,7 @@ export class Generation {
     clock.clearTimeout(this.#linger);
     if (this.#readers > 0 || this.transcript.outcome !== undefined) return;
     this.#linger = clock.setTimeout(
-      () => this.stop("stopped"),
+      () => this.stop("abandoned"),
       limits.lingerSeconds * 1000,
     );
   }

@@ -7,6 +7,12 @@ import {
   type GenerationOptions,
 } from "./generation.ts";
 
+/** How long it is remembered that one was stopped before it was started. */
+const STOPPED_AHEAD_SECONDS = 60;
+
+/** How many of those are remembered; the oldest goes first. */
+const MAX_STOPPED_AHEAD = 10_000;
+
 /** All generations of this server. */
 export class Generations {
   readonly #context: GenerationContext;
@@ -14,6 +20,8 @@ export class Generations {
   /** Those that have ended, in that order, and when each is forgotten. */
   readonly #kept = new Map<Generation, Timer>();
   #keptCharacters = 0;
+  /** Those that were stopped ahead, and when each is forgotten. */
+  readonly #stoppedAhead = new Map<string, number>();
   #draining: PromiseWithResolvers<void> | undefined;
 
   /** Makes a registry that is empty. */
@@ -36,7 +44,10 @@ export class Generations {
     return this.#kept.size;
   }
 
-  /** Starts one, which asks the model when it has a reader. */
+  /**
+   * Starts one, which asks the model when it has a reader; one that was stopped
+   * ahead has ended.
+   */
   start(options: GenerationOptions): Generation {
     const generation = new Generation(options, {
       ...this.#context,
@@ -46,7 +57,28 @@ export class Generations {
       },
     });
     this.#byId.set(generation.id, generation);
+    const key = keyOf(generation.owner, generation.id);
+    const forgottenAt = this.#stoppedAhead.get(key) ?? -Infinity;
+    this.#stoppedAhead.delete(key);
+    if (forgottenAt > this.#context.clock.now()) generation.stop("stopped");
     return generation;
+  }
+
+  /**
+   * Remembers for a while that one which is not there is not wanted: what stops
+   * it may overtake what starts it.
+   */
+  stopAhead(owner: string, id: string): void {
+    const now = this.#context.clock.now();
+    const key = keyOf(owner, id);
+    this.#stoppedAhead.delete(key);
+    this.#stoppedAhead.set(key, now + STOPPED_AHEAD_SECONDS * 1000);
+    for (const [oldest, forgottenAt] of this.#stoppedAhead) {
+      if (
+        forgottenAt > now && this.#stoppedAhead.size <= MAX_STOPPED_AHEAD
+      ) break;
+      this.#stoppedAhead.delete(oldest);
+    }
   }
 
   /** Finds one that runs or is kept. */
@@ -101,4 +133,8 @@ export class Generations {
     this.#byId.delete(generation.id);
     this.#keptCharacters -= generation.transcript.length;
   }
+}
+
+function keyOf(owner: string, id: string): string {
+  return `${id} ${owner}`;
 }

@@ -126,6 +126,10 @@ const FAILURES: Record<ErrorCode, Words> = {
     en: "The answer is larger than allowed",
   },
   stopped: { zh: "生成已停止", en: "The generation was stopped" },
+  abandoned: {
+    zh: "没有人在接收，生成已停止",
+    en: "Nobody was reading, so the generation was stopped",
+  },
   interrupted: {
     zh: "服务器正在重启，生成已中断",
     en: "The server is restarting; the generation was interrupted",
