@@ -5,7 +5,7 @@ import {
   readConfig,
   secretsOf,
 } from "./lib/app/config.ts";
-import type { GenerationReport } from "./lib/answers/generation.ts";
+import type { FinishedAnswer } from "./lib/answers/generation.ts";
 import { Generations } from "./lib/answers/generations.ts";
 import { createHandler } from "./lib/app/handler.ts";
 import { FieldStreams } from "./lib/server.ts";
@@ -165,7 +165,7 @@ function announce(
   }
 }
 
-function describe(report: GenerationReport): string {
+function describe(report: FinishedAnswer): string {
   const { id, outcome, characters, usage, firstToken, duration } = report;
   const tokens = (usage as { completion_tokens?: unknown } | undefined)
     ?.completion_tokens;

@@ -2,9 +2,11 @@
 
 import type { Timer } from "../clock.ts";
 import {
+  type FinishedAnswer,
   Generation,
   type GenerationContext,
   type GenerationOptions,
+  settle,
 } from "./generation.ts";
 
 /** How long it is remembered that one was stopped before it was started. */
@@ -13,19 +15,30 @@ const STOPPED_AHEAD_SECONDS = 60;
 /** How many of those are remembered; the oldest goes first. */
 const MAX_STOPPED_AHEAD = 10_000;
 
+/** What all generations share, and what becomes of their answers. */
+export interface GenerationsContext
+  extends Omit<GenerationContext, "onFinish"> {
+  /** Called once for each answer; awaited before it is forgotten. */
+  onFinish?: ((answer: FinishedAnswer) => unknown) | undefined;
+  /** Called with what `onFinish` threw. */
+  onError?: ((error: unknown) => void) | undefined;
+}
+
 /** All generations of this server. */
 export class Generations {
-  readonly #context: GenerationContext;
+  readonly #context: GenerationsContext;
   readonly #byId = new Map<string, Generation>();
   /** Those that have ended, in that order, and when each is forgotten. */
   readonly #kept = new Map<Generation, Timer>();
+  /** Those whose `onFinish` is still at work. */
+  readonly #settling = new Map<Generation, Promise<void>>();
   #keptCharacters = 0;
   /** Those that were stopped ahead, and when each is forgotten. */
   readonly #stoppedAhead = new Map<string, number>();
   #draining: PromiseWithResolvers<void> | undefined;
 
   /** Makes a registry that is empty. */
-  constructor(context: GenerationContext) {
+  constructor(context: GenerationsContext) {
     this.#context = context;
   }
 
@@ -51,10 +64,7 @@ export class Generations {
   start(options: GenerationOptions): Generation {
     const generation = new Generation(options, {
       ...this.#context,
-      onFinish: (report) => {
-        this.#keep(generation);
-        this.#context.onFinish?.(report);
-      },
+      onFinish: (answer) => this.#onFinish(generation, answer),
     });
     this.#byId.set(generation.id, generation);
     const key = keyOf(generation.owner, generation.id);
@@ -96,7 +106,7 @@ export class Generations {
   /**
    * Lets running generations finish for a while, and starts no more.
    *
-   * @returns Resolves when none is running.
+   * @returns Resolves when none is running, and each `onFinish` has.
    */
   async drain(): Promise<void> {
     const { clock, limits } = this.#context;
@@ -110,6 +120,17 @@ export class Generations {
       clock.clearTimeout(timer);
     }
     for (const timer of this.#kept.values()) clock.clearTimeout(timer);
+    await Promise.all(this.#settling.values());
+  }
+
+  #onFinish(generation: Generation, answer: FinishedAnswer): void {
+    const { onFinish, onError } = this.#context;
+    const settled = settle(() => onFinish?.(answer), onError);
+    if (settled !== undefined) {
+      this.#settling.set(generation, settled);
+      settled.then(() => this.#settling.delete(generation));
+    }
+    this.#keep(generation);
   }
 
   #keep(generation: Generation): void {
@@ -128,6 +149,12 @@ export class Generations {
   }
 
   #forget(generation: Generation): void {
+    const settled = this.#settling.get(generation);
+    if (settled !== undefined) {
+      settled.then(() => this.#forget(generation));
+      return;
+    }
+    if (!this.#kept.has(generation)) return;
     this.#context.clock.clearTimeout(this.#kept.get(generation));
     this.#kept.delete(generation);
     this.#byId.delete(generation.id);

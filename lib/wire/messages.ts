@@ -55,6 +55,7 @@ export const WORDS = {
   },
   token: { zh: "token 应为字符串", en: "token must be a string" },
   prompt: { zh: "prompt 应为字符串", en: "prompt must be a string" },
+  input: { zh: "input 应为 JSON 对象", en: "input must be a JSON object" },
 } satisfies Record<string, Words>;
 
 /** That a body has more than so many bytes. */

@@ -1,8 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Limits } from "../../lib/answers/limits.ts";
 import type {
+  FinishedAnswer,
   Generation,
-  GenerationReport,
 } from "../../lib/answers/generation.ts";
 import { Generations } from "../../lib/answers/generations.ts";
 import type { Ask } from "../../lib/models/ask.ts";
@@ -20,9 +20,9 @@ import {
 function setUp(
   ask: Ask,
   limits: Partial<Limits> = {},
-): { generations: Generations; clock: TestClock; reports: GenerationReport[] } {
+): { generations: Generations; clock: TestClock; reports: FinishedAnswer[] } {
   const clock = new TestClock();
-  const reports: GenerationReport[] = [];
+  const reports: FinishedAnswer[] = [];
   const generations = new Generations({
     ask,
     limits: testConfig({ limits }).limits,
