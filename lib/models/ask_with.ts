@@ -49,7 +49,7 @@ export function askWith(
     const onAbort = () => leave();
     signal.addEventListener("abort", onAbort);
     try {
-      const iterator = ask(question, signal)[Symbol.asyncIterator]();
+      const iterator = iterate(ask(question, signal));
       let finished = false;
       for (;;) {
         const next = await new Promise<IteratorResult<Said> | undefined>(
@@ -61,7 +61,7 @@ export function askWith(
         );
         if (next === undefined) {
           // Not waited for: one that does not heed the signal may never end.
-          iterator.return?.()?.catch(() => {});
+          iterator.return?.()?.then(undefined, () => {});
           return;
         }
         if (next.done) break;
@@ -78,6 +78,19 @@ export function askWith(
     }
   }
   return Object.assign(askThis, options);
+}
+
+function iterate(said: AsyncIterable<Said>): AsyncIterator<Said> {
+  if (!(said instanceof ReadableStream)) return said[Symbol.asyncIterator]();
+  // Its own iterator returns only behind the read that is under way.
+  const reader = (said as ReadableStream<Said>).getReader();
+  return {
+    next: () => reader.read() as Promise<IteratorResult<Said>>,
+    return: async () => {
+      await reader.cancel();
+      return { done: true, value: undefined };
+    },
+  };
 }
 
 function toPart(said: Said): Part {
