@@ -47,7 +47,7 @@ export interface Limits {
   /**
    * How long running generations may finish when the server stops.
    *
-   * @default {25}
+   * @default {3}
    */
   drainSeconds: number;
   /**
@@ -117,7 +117,7 @@ export const DEFAULT_LIMITS: Readonly<Limits> = {
   connectionSeconds: 600,
   firstTokenSeconds: 60,
   tokenGapSeconds: 30,
-  drainSeconds: 25,
+  drainSeconds: 3,
   bodySeconds: 10,
   outputCharacters: 1_000_000,
   depth: 128,

@@ -3,19 +3,23 @@
 import { serveDir } from "@std/http/file-server";
 import type { Limits } from "../answers/limits.ts";
 import { type Clock, systemClock } from "../clock.ts";
-import type { JsonSchema } from "../schemas/schema.ts";
-import type { FieldStreams } from "../server.ts";
+import {
+  checkSchema,
+  type JsonSchema,
+  SchemaError,
+} from "../schemas/schema.ts";
+import { type FieldStreams, STREAM_METHODS } from "../server.ts";
 import { allowMembers, readJsonObject } from "../wire/body.ts";
 import type { Budgets } from "../wire/budgets.ts";
-import { addCorsHeaders, preflight, STREAM_METHODS } from "../wire/cors.ts";
 import {
   allowMethods,
-  failureResponse,
+  errorResponse,
   HttpError,
   methodNotAllowed,
   refuse,
 } from "../wire/http_error.ts";
 import { promptTooLong, WORDS } from "../wire/messages.ts";
+import { preferredLanguage } from "../wire/negotiation.ts";
 import { Access } from "./access.ts";
 import type { Config } from "./config.ts";
 
@@ -73,15 +77,20 @@ class Routes {
     try {
       response = await this.#route(request, info);
     } catch (error) {
-      response = failureResponse(error, request, this.#options.onError);
+      const language = preferredLanguage(request);
+      if (error instanceof HttpError) {
+        response = errorResponse(error, language);
+      } else {
+        this.#options.onError?.(error);
+        response = errorResponse(
+          new HttpError(500, "internal", WORDS.internal),
+          language,
+        );
+      }
     }
     response.headers.set("x-content-type-options", "nosniff");
     response.headers.set("referrer-policy", "no-referrer");
-    addCorsHeaders(
-      request,
-      response.headers,
-      this.#options.config.corsOrigins,
-    );
+    this.#access.addCorsHeaders(request, response.headers);
     return response;
   }
 
@@ -106,7 +115,7 @@ class Routes {
 
   #health(request: Request): Response {
     allowMethods(request, ["GET", "HEAD"], PAGE_METHODS);
-    return this.#options.streams.health.draining
+    return this.#options.streams.draining
       ? Response.json(
         { status: "draining", message: "Server is shutting down" },
         { status: 503, headers: { "cache-control": "no-store" } },
@@ -160,15 +169,18 @@ class Routes {
     if (principal === undefined) throw unauthorized();
     return streams.handle(request, {
       ...principal,
-      question: ({ input, body }) => {
-        // A schema does not fit into a query.
-        allowMembers(body, ["prompt", "schema"]);
-        const prompt = request.method === "POST" ? body.prompt : input.prompt;
-        const isOwn = body.schema !== undefined;
+      question: (members) => {
+        // Queries may hold more; a schema does not fit into one.
+        if (request.method === "POST") {
+          allowMembers(members, ["prompt", "schema"]);
+        } else {
+          delete members.schema;
+        }
+        const own = readSchema(members.schema);
         return {
-          prompt: this.#readPrompt(prompt),
-          schema: isOwn ? body.schema as JsonSchema : schema,
-          validated: isOwn || schemaGiven,
+          prompt: this.#readPrompt(members.prompt),
+          schema: own ?? schema,
+          validated: own !== undefined || schemaGiven,
         };
       },
       onStart: (id, { prompt }) => onPrompt?.(id, prompt!),
@@ -180,7 +192,8 @@ class Routes {
     const { headers } = request;
     const isEmbedded = headers.get("sec-fetch-mode") === "no-cors" ||
       /^(iframe|frame|embed|object)$/.test(headers.get("sec-fetch-dest") ?? "");
-    if (isEmbedded || !this.#access.allowsOrigin(request)) {
+    const isPrefetch = headers.get("sec-purpose")?.includes("prefetch");
+    if (isEmbedded || isPrefetch || !this.#access.allowsOrigin(request)) {
       throw new HttpError(403, "forbidden", WORDS.forbidden);
     }
   }
@@ -230,6 +243,28 @@ async function servePage(
     response.headers.set(name, value);
   }
   return response;
+}
+
+function preflight(): Response {
+  return new Response(null, {
+    status: 204,
+    headers: {
+      "access-control-allow-methods": STREAM_METHODS,
+      "access-control-allow-headers":
+        "Content-Type, Authorization, Last-Event-ID",
+      "access-control-max-age": "86400",
+    },
+  });
+}
+
+function readSchema(schema: unknown): JsonSchema | undefined {
+  if (schema === undefined) return undefined;
+  try {
+    return checkSchema(schema);
+  } catch (error) {
+    if (!(error instanceof SchemaError)) throw error;
+    throw new HttpError(400, "bad_request", error.words);
+  }
 }
 
 function unauthorized(): HttpError {

@@ -90,7 +90,6 @@ const retryable: Record<ErrorCode, boolean> = {
   content_filtered: false,
   output_too_large: false,
   stopped: false,
-  abandoned: true,
   interrupted: true,
   internal: true,
 };

@@ -18,6 +18,7 @@ import {
   type JsonSchema,
 } from "../../lib/schemas/schema.ts";
 import { validate } from "../../lib/schemas/validation.ts";
+import { LANGUAGES } from "../../lib/models/demo/words.ts";
 import { presets } from "../../static/presets.js";
 
 const URL = "https://demo.invalid/v1/chat/completions";
@@ -25,13 +26,17 @@ const URL = "https://demo.invalid/v1/chat/completions";
 interface Asked {
   schema?: JsonSchema;
   system?: string;
+  /** What is said after the prompt. */
+  after?: { role: string; content: string }[];
   withUsage?: boolean;
   signal?: AbortSignal;
   options?: DemoModelOptions;
+  /** A model that may have been asked before. */
+  demo?: typeof fetch;
 }
 
 function ask(prompt: string, asked: Asked = {}): Promise<Response> {
-  const { schema, system = "Answer.", withUsage, signal } = asked;
+  const { schema, system = "Answer.", after = [], withUsage, signal } = asked;
   const { options = { tokensPerSecond: Infinity } } = asked;
   const body = {
     model: "demo",
@@ -40,12 +45,14 @@ function ask(prompt: string, asked: Asked = {}): Promise<Response> {
     messages: [
       { role: "system", content: system },
       { role: "user", content: prompt },
+      ...after,
     ],
     ...(schema && {
       response_format: { type: "json_schema", json_schema: { schema } },
     }),
   };
-  return createDemoFetch(options)(URL, {
+  const { demo = createDemoFetch(options) } = asked;
+  return demo(URL, {
     method: "POST",
     body: JSON.stringify(body),
     ...(signal && { signal }),
@@ -163,33 +170,116 @@ async function timesOf(
   return times;
 }
 
-Deno.test("the demo model writes a title and a summary about the topic", async () => {
+Deno.test("the demo model says of an unknown topic that a demo is speaking", async () => {
   for (
     const [prompt, topic] of [
-      ["科技发展新趋势", "科技发展新趋势"],
-      ["请介绍科技发展的新趋势", "科技发展的新趋势"],
-      ["三道关于太阳系的选择题", "太阳系"],
+      ["请介绍一下潮汐能", "潮汐能"],
+      ["三道关于修辞的选择题", "修辞"],
       ["以“雨后的城市”为题写一篇短文", "雨后的城市"],
-      ["New directions in technology", "New directions in technology"],
+      ["New directions in plumbing", "New directions in plumbing"],
       ["Tell me about tidal power.", "tidal power"],
+      ["A short essay on going on holiday", "going on holiday"],
+      ["What is going on in the world?", "What is going on in the world"],
+      [
+        "Why do cables in a drawer tie themselves into knots that nobody has made",
+        "Why do cables in a drawer tie themselves into knots that…",
+      ],
       ["$& $1 $`", "$& $1 $`"],
-      ["", "科技发展新趋势"],
     ] as const
   ) {
     const { text, finish, done } = await answerTo(prompt);
     const { title, summary } = JSON.parse(text);
-    assert(title.includes(topic), title);
-    assert(summary.includes(topic), summary);
+    assert(title.includes(`“${topic}”`), title);
+    assert(summary.includes(`“${topic}”`), summary);
     assert(summary.length >= 300 && summary.length <= 600, summary);
-    assert(/演示模型|demo model/.test(summary), summary);
+    assert(/演示模型|demo/.test(summary), summary);
     const isChinese = /\p{sc=Han}/u.test(topic);
     assertEquals(/\p{sc=Han}/u.test(summary), isChinese);
     assertEquals([finish, done], ["stop", true]);
     assertEquals(validate(DEFAULT_SCHEMA, JSON.parse(text)), { valid: true });
   }
-  assertEquals((await answerTo("猫")).text, (await answerTo("猫")).text);
-  const [cats, dogs] = [await answerTo("猫"), await answerTo("狗")];
-  assertNotEquals(cats.text.replaceAll("猫", "狗"), dogs.text);
+  assertEquals((await answerTo("灯")).text, (await answerTo("灯")).text);
+  const [cups, lamps] = [await answerTo("杯子"), await answerTo("灯")];
+  assertNotEquals(cups.text.replaceAll("杯子", "灯"), lamps.text);
+});
+
+Deno.test("the demo model knows some topics by heart, however they are asked for", async () => {
+  const english = await answerTo("coffee");
+  for (
+    const prompt of [
+      "Coffee",
+      "the history of coffee",
+      "Please explain coffee.",
+      "Write an article about coffee",
+      "A report on COFFEE, in two parts",
+    ]
+  ) {
+    assertEquals(
+      JSON.parse((await answerTo(prompt)).text),
+      JSON.parse(english.text),
+    );
+  }
+  const chinese = await answerTo("咖啡");
+  for (
+    const prompt of [
+      "介绍一下咖啡",
+      "写一篇关于咖啡的短文",
+      "咖啡的历史",
+      "咖啡是什么？",
+    ]
+  ) {
+    assertEquals(
+      JSON.parse((await answerTo(prompt)).text),
+      JSON.parse(chinese.text),
+    );
+  }
+  for (const text of [english.text, chinese.text]) {
+    assert(!/demo|演示|“/.test(JSON.parse(text).title), text);
+  }
+  assertEquals(
+    (await answerTo("")).text.includes("太阳能组件"),
+    true,
+    "the default topic",
+  );
+  // By the kind of a field, where it goes by another name.
+  const text = { type: "string" };
+  const { headline, body } = await documentOf({
+    properties: { headline: text, body: text },
+  }, "coffee");
+  assertEquals({ title: headline, summary: body }, JSON.parse(english.text));
+});
+
+Deno.test("what the demo model knows by heart is as long as it should be", async () => {
+  for (const [language, { ANSWERS }] of Object.entries(LANGUAGES)) {
+    const topics = ANSWERS.filter(({ fields }) =>
+      fields.summary && !fields.steps
+    );
+    assert(topics.length >= 19);
+    const isChinese = (text: string) => /\p{sc=Han}/u.test(text);
+    for (const { topics: names, fields } of topics) {
+      const topic = names.find((name) =>
+        isChinese(name) === (language === "zh")
+      )!;
+      const document = JSON.parse((await answerTo(topic)).text);
+      assertEquals(document, fields, topic);
+      const { length } = document.summary;
+      assert(length >= 300 && length <= 600, `${topic}: ${length}`);
+      assertEquals(isChinese(document.summary), language === "zh");
+    }
+  }
+});
+
+Deno.test("the demo model's answers last about as long in every language", async () => {
+  const prompts = Object.values(presets).flatMap(({ zh, en }) => [zh, en]);
+  for (const prompt of ["灯", "a lamp", "黑洞", "black holes"]) {
+    prompts.push({ prompt });
+  }
+  for (const { prompt, schema } of prompts) {
+    const { tokens } = await answerTo(prompt, schema && { schema });
+    // At 30 to 60 tokens a second, evenly: 43 on average.
+    const seconds = tokens.length * Math.LN2 / 30;
+    assert(seconds > 6.5 && seconds < 11, `${prompt}: ${seconds} s`);
+  }
 });
 
 Deno.test("the demo model keeps its texts within bounds for any prompt", async () => {
@@ -259,7 +349,7 @@ Deno.test("the demo model cuts where models cut", async () => {
     "several JSON tokens at once": false,
     "white space between tokens": false,
   };
-  for (const topic of "猫狗鸟鱼树花草山") {
+  for (const topic of "杯灯鸟鱼树花草山石云") {
     const { tokens } = await answerTo(topic);
     for (const [index, token] of tokens.entries()) {
       const next = tokens[index + 1] ?? "";
@@ -707,8 +797,100 @@ Deno.test("the demo model misbehaves on purpose", async () => {
     "demo:rate-limit",
     "demo:auth",
     "demo:silence",
+    "demo:breaks",
+    "demo:length",
+    "demo:invalid",
   ];
   assertEquals(tested.sort(), Object.keys(DEMO_PROMPTS).sort());
+});
+
+/** The text of a stream, and whether it broke. */
+async function hear(response: Response) {
+  const decoder = new TextDecoder();
+  let stream = "";
+  try {
+    for await (const bytes of response.body!) stream += decoder.decode(bytes);
+    return { ...read(stream), broke: false };
+  } catch {
+    return { ...read(stream), broke: true };
+  }
+}
+
+function soFar(content: string) {
+  return [{ role: "assistant", content }];
+}
+
+Deno.test("the demo model goes on with an answer whose connection broke", async () => {
+  const demo = createDemoFetch({ tokensPerSecond: Infinity });
+  const whole = (await answerTo("demo:fast 猫")).text;
+  const hearIt = async (after: Asked["after"] = []) =>
+    hear(await ask("demo:breaks 猫", { demo, after }));
+  const first = await hearIt();
+  assertEquals([first.broke, first.finish], [true, undefined]);
+  assert(whole.length / 3 < first.text.length);
+  const rest = await hearIt(soFar(first.text));
+  assertEquals([rest.broke, rest.finish], [false, "stop"]);
+  JSON.parse(first.text + rest.text);
+
+  // It breaks again for the next to ask, and is whole when asked once more.
+  assertEquals(await hearIt(), first);
+  const again = await hearIt();
+  assertEquals([again.broke, again.finish], [false, "stop"]);
+  assertEquals(again.text, first.text + rest.text);
+});
+
+Deno.test("the demo model goes on from anywhere, and begins again if it does not know the text", async () => {
+  const { text } = await answerTo("猫 🐈");
+  await fc.assert(
+    fc.asyncProperty(fc.nat(text.length), async (length) => {
+      const after = soFar(text.slice(0, length));
+      assertEquals(
+        (await answerTo("猫 🐈", { after })).text,
+        text.slice(length),
+      );
+    }),
+    { numRuns: 50 },
+  );
+  const other = await answerTo("猫 🐈", { after: soFar("{ ") });
+  assertEquals(other.text, text);
+  const thinking = await answerTo("demo:think 猫", { after: soFar("{") });
+  assertEquals(thinking.others.reasoning_content, undefined);
+});
+
+Deno.test("the demo model stops for length, and goes on", async () => {
+  let text = "";
+  const finishes: (string | undefined)[] = [];
+  do {
+    const after = text === "" ? [] : soFar(text);
+    const answer = await answerTo("demo:length 猫", { after });
+    finishes.push(answer.finish);
+    text += answer.text;
+  } while (finishes.at(-1) === "length");
+  assertEquals(finishes, ["length", "length", "stop"]);
+  assertEquals(JSON.parse(text), JSON.parse((await answerTo("猫")).text));
+});
+
+Deno.test("the demo model violates a schema until it is told so", async () => {
+  for (const { zh: { prompt, schema } } of Object.values(presets)) {
+    const wanted = checkSchema(schema ?? DEFAULT_SCHEMA);
+    const invalid = (after: Asked["after"] = []) =>
+      answerTo(`demo:invalid ${prompt}`, { schema: wanted, after });
+    const wrong = JSON.parse((await invalid()).text);
+    const result = validate(wanted, wrong);
+    assert(!result.valid);
+    assertEquals(result.errors.map(({ pointer }) => pointer), [
+      `/${Object.keys(wrong)[0]}`,
+    ]);
+    for (const role of ["user", "system"]) {
+      const complaint = { role, content: "The title should be a string" };
+      const right = await invalid([...soFar(JSON.stringify(wrong)), complaint]);
+      assertEquals(validate(wanted, JSON.parse(right.text)), { valid: true });
+      assertEquals((await invalid([complaint])).text, right.text);
+    }
+  }
+  const numbers = { type: "array", items: { type: "number" } };
+  const { text } = await answerTo("demo:invalid", { schema: numbers });
+  assert(!validate(checkSchema(numbers), JSON.parse(text)).valid);
 });
 
 Deno.test("the demo model misbehaves with any schema", async () => {
@@ -716,7 +898,7 @@ Deno.test("the demo model misbehaves with any schema", async () => {
     for (const prompt of Object.keys(DEMO_PROMPTS)) {
       if (prompt === "demo:silence") continue;
       const response = await ask(prompt, { schema });
-      await response.text();
+      await response.text().catch(() => assertEquals(prompt, "demo:breaks"));
     }
   }
 });

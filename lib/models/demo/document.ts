@@ -21,6 +21,8 @@ export interface DocumentOptions {
 
 /** Which value is being written. */
 interface Place {
+  /** What is known by heart for it, if anything. */
+  known: unknown;
   /** With its parent's name, where "name" alone says little. */
   name: string;
   depth: number;
@@ -40,7 +42,11 @@ const TEXT_LENGTH = 10_000;
 const BUDGET = 250_000;
 /** As much as so many characters. */
 const NUMBER_COST = 30;
-const BOOLEANS = [true, false];
+const ORDERED = ["step", "ingredient", "amount", "part", "value", "option"];
+const USUAL: [number, number, number] = [1, 100, 1];
+const BOOLEANS: unknown[] = [true, false];
+/** How long a paragraph is at least, without what stands at its end. */
+const PARAGRAPH = { zh: 275, en: 345 };
 
 /**
  * Writes a document as a schema asks. There are schemas which it does not
@@ -55,8 +61,7 @@ export function writeDocument(
   options: DocumentOptions,
 ): unknown {
   const root = { allOf: [schema, { type: schemas.rootOf(schema) }] };
-  const place = { name: "", depth: 0, references: [""] };
-  return new Writer(schema, options).value(root, place);
+  return new Writer(schema, options).document(root);
 }
 
 class Writer {
@@ -64,6 +69,9 @@ class Writer {
   readonly #options: DocumentOptions;
   /** Which words come first, so that other prompts give others. */
   readonly #offset: number;
+  readonly #vocabulary: Record<Exclude<words.Kind, "blurb">, string[]>;
+  /** What is known by heart on the topic, until it has been said. */
+  #known: Record<string, unknown> = {};
   /** How many have been taken from a list. */
   readonly #taken = new Map<readonly unknown[], number>();
   /** The list of texts that was written last: an answer is one of these. */
@@ -73,7 +81,21 @@ class Writer {
   constructor(root: JsonSchema, options: DocumentOptions) {
     this.#root = root;
     this.#options = options;
+    const { WORDS } = words.LANGUAGES[options.language];
+    this.#vocabulary = { ...words.PLAIN, ...WORDS };
     this.#offset = Math.floor(options.random() * 60);
+  }
+
+  document(root: JsonSchema): unknown {
+    const place = { name: "", depth: 0, references: [""], known: undefined };
+    const { properties } = this.#flatten(root, { ...place });
+    const { topic, language, repeat, hostile } = this.#options;
+    if (!hostile && repeat === 1) {
+      const names = Object.keys(properties ?? {});
+      this.#known = { ...words.findAnswer(topic, language, names) };
+    }
+    const questions = words.LANGUAGES[language].QUIZ;
+    return this.value(root, { ...place, known: { questions, ...this.#known } });
   }
 
   value(given: unknown, outer: Place): unknown {
@@ -83,7 +105,11 @@ class Writer {
     const schema = this.#flatten(given, place);
     const values = "const" in schema ? [schema.const] : schema.enum;
     if (Array.isArray(values)) {
-      const value = values.length > 1 ? this.#next(values) : values[0] ?? null;
+      const value = values.includes(place.known)
+        ? place.known
+        : values.length > 1
+        ? this.#next(values)
+        : values[0] ?? null;
       this.#budget -= JSON.stringify(value).length;
       return value;
     }
@@ -92,8 +118,11 @@ class Writer {
     if (type === "array") return this.#array(schema, place);
     if (type === "number") return this.#number(schema, place);
     if (type === "integer") return this.#number(schema, place, 1);
-    if (type === "boolean") return this.#next(BOOLEANS, 0);
-    return type === "null" ? null : this.#string(schema, place);
+    if (type === "null") return null;
+    if (type !== "boolean") return this.#string(schema, place);
+    return BOOLEANS.includes(place.known)
+      ? place.known
+      : this.#next(BOOLEANS, 0);
   }
 
   /** One schema for all that apply to a value; one branch where there are many. */
@@ -125,13 +154,16 @@ class Writer {
     const properties = (schema.properties ?? {}) as JsonSchema;
     const required = (schema.required ?? []) as string[];
     const optional = place.recurs ? [] : Object.keys(properties);
+    const known = new Map(Object.entries(place.known ?? {}));
+    this.#offered = [];
     const entries: [string, unknown][] = [];
     for (const name of new Set([...optional, ...required])) {
       const property = properties[name] ?? schema.additionalProperties;
       if (property === false || this.#budget < 0) continue;
       this.#budget -= name.length;
       const full = name === "name" ? `${place.name} ${name}` : name;
-      entries.push([name, this.value(property, { ...place, name: full })]);
+      const inner = { ...place, name: full, known: known.get(name) };
+      entries.push([name, this.value(property, inner)]);
     }
     return Object.fromEntries(entries);
   }
@@ -143,7 +175,9 @@ class Writer {
     const rest = items === prefixItems && first.length > 0
       ? schema.additionalItems
       : items;
-    const usual = /step|option|choice/i.test(place.name) ? 4 : 3;
+    const known = Array.isArray(place.known) ? place.known : [];
+    const usual = known.length ||
+      (/step|option|choice/i.test(place.name) ? 4 : 3);
     const length = rest === false
       ? first.length
       : Math.max(usual, first.length);
@@ -157,7 +191,8 @@ class Writer {
     let again = 0;
     while (result.length < wanted && this.#budget > 0 && again < 100 + wanted) {
       const item = first[result.length] ?? rest;
-      const value = this.value(item, { ...place, again });
+      const inner = { ...place, again, known: known[result.length + again] };
+      const value = this.value(item, inner);
       const text = isUnique ? JSON.stringify(value) : "";
       if (seen.has(text)) again++;
       else result.push(value);
@@ -169,8 +204,10 @@ class Writer {
   }
 
   #number(schema: JsonSchema, place: Place, ...units: number[]): number {
-    const usual = words.lookUp(words.NUMBERS, labelsOf(schema, place)) ??
-      [1, 100, 1] as const;
+    const { known } = place;
+    const usual = typeof known === "number"
+      ? [known, known, 2] as const
+      : words.lookUp(words.NUMBERS, labelsOf(schema, place)) ?? USUAL;
     const multipleOf = [...units, (schema.multipleOf ?? []) as number[]].flat();
     this.#budget -= NUMBER_COST * (1 + multipleOf.length);
     const bounds = { ...schema as Numbers, multipleOf };
@@ -179,16 +216,23 @@ class Writer {
 
   #string(schema: JsonSchema, place: Place): string {
     const { minLength = 0, maxLength = Infinity } = schema as Numbers;
-    // In Unicode characters, as JSON Schema counts.
-    const characters = Array.from(this.#text(schema, place));
-    while (characters.length < Math.min(minLength, TEXT_LENGTH)) {
-      characters.push(...this.#word("middle"));
-    }
-    this.#budget -= characters.length;
     // No list of words is endless.
     const end = place.again ? ` ${place.again + 1}` : "";
-    return characters.slice(0, Math.max(0, maxLength - end.length)).join("") +
-      end;
+    const most = Math.max(0, maxLength - end.length);
+    let text = this.#text(schema, place);
+    if (text.length > most) {
+      const shorter = [sentencesWithin(text, most), this.#word("line")];
+      text = [...shorter, this.#word("tag")].find((other) =>
+        other !== "" && other.length <= most
+      ) ?? text;
+    }
+    // In Unicode characters, as JSON Schema counts.
+    const characters = Array.from(text);
+    while (characters.length < Math.min(minLength, TEXT_LENGTH)) {
+      characters.push(...this.#gap, ...this.#word("middle"));
+    }
+    this.#budget -= characters.length;
+    return characters.slice(0, most).join("") + end;
   }
 
   #text(schema: JsonSchema, place: Place): string {
@@ -201,32 +245,46 @@ class Writer {
       const texts = isProse ? words.HOSTILE : [this.#next(words.HOSTILE)];
       return texts.join(" ").replaceAll("{}", () => topic);
     }
-    if (place.name === "answer" && this.#offered.length > 0) {
-      return this.#next(this.#offered);
+    // "headline" and "body" are other words for the fields that are known.
+    const name = kind === "title" ? kind : isProse ? "summary" : "";
+    const known = place.known ?? this.#known[name];
+    if (typeof known === "string") {
+      if (this.#known[name] === known) delete this.#known[name];
+      return known.replaceAll("{}", () => topic);
+    }
+    if (/answer|correct/.test(labels[0]!) && this.#offered.length > 0) {
+      return this.#next(this.#offered, 0);
     }
     const texts = { length: isProse ? repeat : 1 };
     return Array.from(texts, () => this.#prose(kind)).join("\n\n");
   }
 
   #prose(kind: words.Kind): string {
-    const gap = this.#options.language === "zh" ? "" : " ";
-    let text = this.#word(kind === "blurb" ? "sentence" : kind);
-    if (kind === "blurb") text += gap + this.#word("middle");
+    if (kind === "blurb") {
+      return this.#word("sentence") + this.#gap + this.#word("middle");
+    }
+    let text = this.#word(kind);
     if (kind === "paragraph") {
       // 300 to 600 characters, and one sentence says that this is a demo.
-      const end = [this.#word("aside"), this.#word("ending")].join(gap);
-      while (text.length + end.length < 340) text += gap + this.#word("middle");
-      text += gap + end;
+      while (text.length < PARAGRAPH[this.#options.language]) {
+        text += this.#gap + this.#word("middle");
+      }
+      text += [this.#gap, this.#gap].join(this.#word("aside")) +
+        this.#word("ending");
     }
     return text;
   }
 
-  #word(kind: keyof typeof words.WORDS["zh"]): string {
-    const list: string[] = words.WORDS[this.#options.language][kind];
-    // These go together as they are listed.
-    const isOrdered = ["step", "ingredient", "amount"].includes(kind);
-    const word = this.#next(list, isOrdered ? 0 : this.#offset);
-    return word.replaceAll("{}", () => this.#options.topic);
+  /** What stands between two sentences. */
+  get #gap(): string {
+    return this.#options.language === "zh" ? "" : " ";
+  }
+
+  #word(kind: Exclude<words.Kind, "blurb">): string {
+    // Some go together as they are listed.
+    const first = ORDERED.includes(kind) ? 0 : this.#offset;
+    return this.#next(this.#vocabulary[kind], first)
+      .replaceAll("{}", () => this.#options.topic);
   }
 
   /** The next of a list, over and over. */
@@ -235,6 +293,15 @@ class Writer {
     this.#taken.set(list, taken + 1);
     return list[(first + taken) % list.length]!;
   }
+}
+
+/** As many whole sentences as fit. */
+function sentencesWithin(text: string, length: number): string {
+  let end = 0;
+  for (const { 0: mark, index } of text.matchAll(/[.!?](?= |$)|[。！？]/g)) {
+    if (index + mark.length <= length) end = index + mark.length;
+  }
+  return text.slice(0, end);
 }
 
 /** What is known of a value, the most telling first. */

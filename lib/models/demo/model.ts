@@ -2,6 +2,7 @@
 
 import { type Clock, systemClock, type Timer } from "../../clock.ts";
 import { writeDocument } from "./document.ts";
+import { LANGUAGES } from "./words.ts";
 import { checkSchema, DEFAULT_SCHEMA } from "../../schemas/schema.ts";
 
 /** The name by which the demo model goes. */
@@ -27,6 +28,9 @@ export const DEMO_PROMPTS = {
   "demo:error": "fails in the middle of the stream",
   "demo:silence": "falls silent in the middle, for good",
   "demo:cut": "ends the stream without a finish reason",
+  "demo:breaks": "its connection breaks in the middle, every other time",
+  "demo:length": "stops twice for length, and goes on when it is asked to",
+  "demo:invalid": "violates the schema, until it is told so",
   "demo:rate-limit": "HTTP status 429",
   "demo:auth": "HTTP status 401",
 };
@@ -55,42 +59,30 @@ const FINISH_REASONS = new Map([
   ["filter", "content_filter"],
 ]);
 /** These end without a finish reason. */
-const BROKEN = ["error", "silence", "cut"];
+const BROKEN = ["error", "silence", "cut", "breaks"];
+/** How many requests an answer takes that stops for length. */
+const LENGTHS = 3;
 /** In bytes, about. */
 const LONG_DOCUMENT = 200_000;
 const TOPIC = "科技发展新趋势";
+/** How many prompts are remembered of those whose answers broke off. */
+const BREAKS = 100;
 const TOPIC_LENGTH = 60;
-
-const REMARKS = {
-  zh: {
-    refusal: "很抱歉，这个请求我不能帮忙。（演示模型按要求拒绝。）",
-    before: "好的，下面就是你要的内容：",
-    after: "希望对你有帮助！如果想换个角度，随时告诉我。",
-    thought:
-      '先想一想：读者想看的是{}。可以写成 {"title": "草稿"} 这样，不过还要更具体、更有画面感一些。好，开始写。',
-    prose:
-      "关于{}，三言两语说不完。这一次，演示模型不写 JSON，只想和你聊聊天。",
-  },
-  en: {
-    refusal: "Sorry, I can't help with that. (The demo model declines.)",
-    before: "Sure! Here is what you asked for:",
-    after: "I hope this helps! Tell me if you would like another angle.",
-    thought:
-      'Let me think: the reader wants to know about {}. It could be {"title": "draft"}, but it should be more vivid than that. All right.',
-    prose: "There is much to say about {}. This time the demo just chats.",
-  },
-};
 
 /**
  * Makes a `fetch` for the OpenAI client which answers streamed
  * `POST …/chat/completions` by itself, and anything else with 404.
  *
- * What it writes follows from the request alone, how fast it writes does too.
+ * What it writes follows from the request alone, how fast it writes does too;
+ * only `demo:breaks` remembers what it has broken off. A request whose last
+ * message is the assistant's is for the rest of that message.
  *
  * @param options How fast it writes.
  * @returns A function to give as the client's `fetch`.
  */
 export function createDemoFetch(options: DemoModelOptions = {}): typeof fetch {
+  /** Prompts whose answer broke off, and is whole when it is asked for again. */
+  const broken = new Set<string>();
   return async (input, init) => {
     const request = new Request(input, init);
     const signal = init?.signal ?? request.signal;
@@ -111,6 +103,11 @@ export function createDemoFetch(options: DemoModelOptions = {}): typeof fetch {
     }
     if (question.behavior === "auth") {
       return failure(401, "invalid_api_key", "Incorrect API key provided");
+    }
+    if (question.behavior === "breaks") {
+      const isAgain = broken.delete(question.prompt) || question.written !== "";
+      if (isAgain) question.behavior = "";
+      else if (broken.size < BREAKS) broken.add(question.prompt);
     }
     const steps = answer(question, options.tokensPerSecond);
     const body = streamOf(steps, options.clock ?? systemClock, signal);
@@ -141,18 +138,29 @@ type Question = ReturnType<typeof readQuestion>;
 function readQuestion(body: RequestBody) {
   if (body.stream !== true) throw new TypeError("stream must be true");
   const { model = DEMO_MODEL, messages = [] } = body;
-  const textOf = (role: string) =>
-    messages.filter((message) => message.role === role)
-      .map(({ content }) => typeof content === "string" ? content : "").join();
-  const prompt = textOf("user").trim();
-  const [, behavior = "", rest = prompt] =
+  const texts = messages.map(({ role, content }) => ({
+    role,
+    text: typeof content === "string" ? content : "",
+  }));
+  const last = texts.at(-1);
+  const written = last?.role === "assistant" ? texts.pop()!.text : "";
+  const asked = texts.filter(({ role }) => role === "user");
+  // What is said after it is a complaint.
+  const asking = asked.findLast(({ text }) => /^\s*demo:/.test(text)) ??
+    asked.at(-1) ?? { text: "" };
+  const prompt = asking.text.trim();
+  const [, named = "", rest = prompt] =
     /^demo:([a-z-]+)[\s:：，,]*(.*)$/s.exec(prompt) ?? [];
+  const isTold = named === "invalid" && asking !== texts.at(-1);
   const schema = body.response_format?.json_schema?.schema ??
-    schemaIn(textOf("system"));
+    schemaIn(texts.find(({ role }) => role !== "user")?.text ?? "");
   const isChinese = rest === "" || /\p{sc=Han}/u.test(rest);
   return {
     model,
-    behavior,
+    prompt,
+    /** What has been written of the answer before. */
+    written,
+    behavior: isTold ? "" : named,
     topic: topicOf(rest),
     language: isChinese ? "zh" as const : "en" as const,
     schema: schema === undefined ? DEFAULT_SCHEMA : checkSchema(schema),
@@ -178,14 +186,16 @@ function schemaIn(message: string): unknown {
 function topicOf(prompt: string): string {
   const named = /[“「《"]([^”」》"\n]{2,60})[”」》"]/.exec(prompt)?.[1] ??
     /关于([^，。\n]{2,30}?)的/.exec(prompt)?.[1] ??
-    /\b(?:about|on)\s+([^,.;:!?\n]{2,60})/i.exec(prompt)?.[1];
-  const text = named ?? prompt.split(/[\n。！？，：；!?,;:]|\.\s/)[0]!.replace(
-    /^(?:请|帮我|给我)*(?:介绍|写|讲讲|谈谈|说说|生成|总结)?(?:一下|一篇|一段)?(?:关于)?/,
+    /\b(?:about|(?:articles?|essay|poem|questions|quiz|report|story|text) on)\s+([^,.;:!?\n]{2,60})/i
+      .exec(prompt)?.[1];
+  const text = named ?? prompt.replace(
+    /^(?:请|帮我|给我)*(?:介绍|写|讲讲|谈谈|说说|生成|总结|解释)?(?:一下|一篇|一段)?(?:关于)?/,
     "",
-  );
+  ).split(/[\n。！？，：；！!?,;:]|\.(?:\s|$)/)[0]!;
   const characters = Array.from(text.trim() || TOPIC);
   if (characters.length <= TOPIC_LENGTH) return characters.join("");
-  return `${characters.slice(0, TOPIC_LENGTH - 1).join("")}…`;
+  const cut = characters.slice(0, TOPIC_LENGTH - 1).join("");
+  return `${cut.replace(/\s+\S*$/, "")}…`;
 }
 
 /** Something to send, and how long after the last, in milliseconds. */
@@ -215,7 +225,8 @@ function* answer(question: Question, speed?: number): Generator<Step> {
   const role = { role: "assistant", content: "" };
   yield chunk(role, null, FIRST_TOKEN * wait());
   let tokens = 0;
-  for (const [member, text] of partsOf(question)) {
+  const { parts, finish } = saidBy(question);
+  for (const [member, text] of parts) {
     for (const token of tokenize(text, random)) {
       tokens++;
       yield chunk({ [member]: token }, null, wait());
@@ -226,8 +237,9 @@ function* answer(question: Question, speed?: number): Generator<Step> {
     yield { wait: wait(), data: JSON.stringify({ error }) };
   }
   if (behavior === "silence") yield { wait: Infinity, data: "" };
+  if (behavior === "breaks") throw new TypeError("The demo's connection broke");
   if (BROKEN.includes(behavior)) return;
-  yield chunk({}, FINISH_REASONS.get(behavior) ?? "stop", 0);
+  yield chunk({}, finish, 0);
   if (withUsage) {
     const prompt_tokens = Math.ceil(promptLength / 2);
     const total_tokens = prompt_tokens + tokens;
@@ -239,10 +251,10 @@ function* answer(question: Question, speed?: number): Generator<Step> {
 
 type Part = ["content" | "reasoning_content" | "refusal", text: string];
 
-/** What the answer says, and where in the message. */
-function partsOf(question: Question): Part[] {
-  const { behavior, language, topic } = question;
-  const remarks = REMARKS[language];
+/** What the answer says, where in the message, and why it ends. */
+function saidBy(question: Question): { parts: Part[]; finish: string } {
+  const { behavior, language, topic, written } = question;
+  const { before, after, refusal, ...remarks } = LANGUAGES[language].REMARKS;
   const thought = remarks.thought.replace("{}", () => topic);
   const prose = remarks.prose.replace("{}", () => topic);
   const whole = writeAnswer(question);
@@ -250,17 +262,26 @@ function partsOf(question: Question): Part[] {
   const fenced = `\`\`\`json\n${whole}\n\`\`\``;
   const contents = new Map([
     ["no-json", prose],
-    ["fence", `${remarks.before}\n\n${fenced}\n\n${remarks.after}`],
+    ["fence", `${before}\n\n${fenced}\n\n${after}`],
     ["think-tag", `<think>\n${thought}\n</think>\n\n${whole}`],
     // The string ends, and what follows it can follow no string.
     ["malformed", `${half}" oops "`],
     ...["truncated", "filter", ...BROKEN].map((name) => [name, half] as const),
   ]);
-  if (behavior === "refusal") return [["refusal", remarks.refusal]];
-  const content: Part = ["content", contents.get(behavior) ?? whole];
-  return behavior === "think"
-    ? [["reasoning_content", thought], content]
-    : [content];
+  let finish = FINISH_REASONS.get(behavior) ?? "stop";
+  if (behavior === "refusal") return { parts: [["refusal", refusal]], finish };
+  let content = contents.get(behavior) ?? whole;
+  if (content.startsWith(written)) content = content.slice(written.length);
+  const share = Math.ceil(whole.length / LENGTHS);
+  if (behavior === "length" && content.length > share) {
+    content = content.slice(0, share);
+    finish = "length";
+  }
+  const parts: Part[] = [["content", content]];
+  if (behavior === "think" && written === "") {
+    parts.unshift(["reasoning_content", thought]);
+  }
+  return { parts, finish };
 }
 
 /** The document's text. */
@@ -273,6 +294,7 @@ function writeAnswer(question: Question): string {
     options.repeat = Math.ceil(LONG_DOCUMENT / size);
     document = writeDocument(schema, options);
   }
+  if (behavior === "invalid") spoil(document);
   return JSON.stringify(document, null, random() < 0.3 ? 2 : 0)
     // Some write what is not ASCII as escapes, some do not.
     .replace(
@@ -283,6 +305,14 @@ function writeAnswer(question: Question): string {
       /"(?:[^"\\]|\\.)*"|[,:]/g,
       (token) => token.length === 1 && random() < 0.2 ? `${token} ` : token,
     );
+}
+
+/** Puts what no schema is likely to want in the place of the first value. */
+function spoil(document: unknown): void {
+  for (const [name, value] of Object.entries(document ?? {}).slice(0, 1)) {
+    const wrong = typeof value === "number" ? "42" : 42;
+    Object.assign(document as object, { [name]: wrong });
+  }
 }
 
 function escape(character: string): string {
@@ -303,7 +333,7 @@ function firstHalf(text: string): string {
 
 /** What is rarely cut: an escape, a surrogate pair, three letters. */
 const ATOM =
-  /\\u[0-9a-f]{4}|\\.|[\ud800-\udbff][\udc00-\udfff]| ?[a-z]{1,3}|\d+|\s+|./gis;
+  /\\u[0-9a-f]{4}|\\.|[\ud800-\udbff][\udc00-\udfff]|[a-z]{1,3}|\d+|\s+|./gis;
 
 /**
  * Cuts text where models cut it: between any two characters, now and then
@@ -320,7 +350,7 @@ function* tokenize(text: string, random: () => number): Generator<string> {
     } else {
       token += atom;
     }
-    if (random() < 0.75) {
+    if (random() < (/[\p{L} ]/u.test(atom) ? 0.97 : 0.6)) {
       yield token;
       token = "";
     }
