@@ -5,8 +5,15 @@
  * @module
  */
 
+import { type Beginning, ValueSearch } from "./beginning.ts";
+import type { Mender, Mending } from "./mending.ts";
+import { beginsTag, readTag, type Tag } from "./thinking.ts";
+
+/** A run of thinking, or of the JSON value's text; or that it begins anew. */
+export type Piece = TextPiece | RestartPiece;
+
 /** A run of thinking, or of the JSON value's text. */
-export interface Piece {
+export interface TextPiece {
   /** What the text is. */
   type: "reasoning" | "json";
   /** Never empty. JSON is strict, as far as the mending goes. */
@@ -18,93 +25,92 @@ export interface Piece {
   end: number;
 }
 
-/** Options for {@linkcode Envelope}. */
-export interface EnvelopeOptions {
-  /**
-   * Whether the value is an object or an array.
-   *
-   * @default {"object"}
-   */
-  root?: "object" | "array";
+/**
+ * The JSON so far was not the value: what reads it begins anew, and a client
+ * resets what it has been shown.
+ */
+export interface RestartPiece {
+  type: "restart";
+  /** As in {@linkcode TextPiece}. */
+  end: number;
 }
 
-const THINK = "<think>";
-const THINK_END = "</think>";
-/** Longer than any white space and fence that is none to speak of. */
-const LEAD_LENGTH = 1000;
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
+/** Options for {@linkcode Envelope}: what is known of the value. */
+export type EnvelopeOptions = Beginning;
 
 /**
  * Finds the JSON value in a model's answer, incrementally.
  *
  * - Before the value: anything, such as a byte order mark, prose or a code
- *   fence; `<think>` blocks are reasoning. The value starts, outside a think
- *   block, at the first `{` that is followed by white space and then `"` or `}`
- *   (for an array: at the first `[` followed by white space and then the start
- *   of a value, or `]`).
- * - In the value three slips are mended: raw control characters in strings
- *   (escaped), unknown escapes such as `\a` (the backslash is doubled) and
- *   trailing commas (a space instead). All else is passed on for the parser to
- *   judge.
- * - After the value: anything, ignored.
+ *   fence ({@linkcode ValueSearch}); what stands in the tags of lib/thinking.ts
+ *   is reasoning.
+ * - In the value slips are mended ({@linkcode Mender}). All else is passed on
+ *   for the parser to judge.
+ * - After the value: anything, ignored, but for a closing tag that was never
+ *   opened: all before it was thinking. What was shown is taken back where prose
+ *   came before it, or else where another value begins behind the tag.
  *
  * What has been said after k units follows from those k units, not from how
  * they were cut. The work is linear in the text.
  */
 export class Envelope {
-  readonly #bracket: string;
-  readonly #firstUnit: RegExp;
-
+  readonly #beginning: Beginning;
   #phase: "before" | "thinking" | "inside" | "after" = "before";
-  /** Before: whether only white space has come since a bracket. */
-  #bracketed = false;
-  /** What came before the value, outside of think blocks, as far as it counts. */
-  #lead = "";
-  /** How many units of `<think>` or `</think>` have come. */
-  #tag = 0;
+
+  #search: ValueSearch;
+  /** What reads the value, once it has begun. */
+  #mender: Mender | undefined;
+  /** Whether a value has been shown which is taken back if another begins. */
+  #isDraft = false;
+
+  /** What may become a tag: `""`, or its first units. */
+  #tag = "";
+  /** Whose closing tag ends the thinking. */
+  #family: Tag["family"] = "<";
+  /** How many blocks of thinking have been opened and not closed. */
+  #opened = 0;
+  /** How many of them behind the value. */
+  #openedBehind = 0;
   /** A high surrogate at the end of the reasoning so far: `""` or one unit. */
   #high = "";
-
-  /** How many objects and arrays are open. */
-  #depth = 0;
-  #inString = false;
-  /** An escape sequence that is not whole yet: `""`, or `\` and up to five more. */
-  #escape = "";
-  /** Whether a comma is held back, which may turn out to be a trailing one. */
-  #comma = false;
-  /** Whether the last token outside strings can have a comma behind it. */
-  #afterValue = false;
 
   /**
    * Makes an envelope for one answer.
    *
-   * @param options What the value is.
+   * @param options What is known of the value.
    */
   constructor(options: EnvelopeOptions = {}) {
-    const isArray = options.root === "array";
-    this.#bracket = isArray ? "[" : "{";
-    this.#firstUnit = isArray ? /[\]"[{0-9tfn-]/ : /["}]/;
+    this.#beginning = options;
+    this.#search = new ValueSearch(options, false);
   }
 
   /** Whether a comma is held back, for which a space has been passed on. */
   get comma(): boolean {
-    return this.#comma;
+    return this.#mender?.comma ?? false;
+  }
+
+  /** Whether the JSON value has begun, or a bracket came that holds none. */
+  get began(): boolean {
+    return this.#mender !== undefined || this.#search.refused;
   }
 
   /** Whether what is read next stands in a string of the value. */
   get inString(): boolean {
-    return this.#inString;
+    return this.#phase === "inside" && this.#mender!.inString;
   }
 
-  /** Whether only white space, a fence and thinking came before the value. */
+  /**
+   * Whether the value has begun, with nothing but white space, a fence or
+   * thinking before it: then nothing has to be waited for behind it. Behind
+   * prose, a closing tag may still say that all was thinking.
+   */
   get bare(): boolean {
-    return /^\s*(?:```\w*\s*)?[[{]\s*$/.test(this.#lead);
+    return this.#mender !== undefined && (this.#isDraft || !this.#search.prose);
   }
 
-  /** Whether the JSON value has begun. */
-  get began(): boolean {
-    return this.#phase === "inside" || this.#phase === "after";
+  /** The kinds of slips that have been mended in the value, each once. */
+  get mended(): Mending[] {
+    return [...this.#mender?.kinds ?? []];
   }
 
   /**
@@ -117,18 +123,10 @@ export class Envelope {
     const pieces: Piece[] = [];
     let index = 0;
     while (index < text.length) {
-      switch (this.#phase) {
-        case "before":
-          index = this.#readBefore(text, index);
-          break;
-        case "thinking":
-          index = this.#readThinking(text, index, pieces);
-          break;
-        case "inside":
-          index = this.#readInside(text, index, pieces);
-          break;
-        case "after":
-          index = text.length;
+      if (this.#phase === "inside") {
+        index = this.#readValue(text, index, undefined, pieces);
+      } else {
+        this.#readUnit(text.charAt(index++), index, pieces);
       }
     }
     const last = pieces.at(-1);
@@ -137,164 +135,138 @@ export class Envelope {
     return pieces;
   }
 
-  /** Reads up to the start of the value or of a think block. */
-  #readBefore(text: string, from: number): number {
-    for (let index = from; index < text.length; index++) {
-      const character = text.charAt(index);
-      if (this.#bracketed && !isWhiteSpace(character)) {
-        this.#bracketed = false;
-        if (this.#firstUnit.test(character)) {
-          this.#phase = "inside";
-          return index;
-        }
-      }
-      if (this.#lead.length < LEAD_LENGTH) this.#lead += character;
-      if (character === this.#bracket) this.#bracketed = true;
-      if (character !== THINK.charAt(this.#tag)) {
-        this.#tag = character === "<" ? 1 : 0;
-      } else if (++this.#tag === THINK.length) {
-        this.#tag = 0;
-        this.#lead = this.#lead.slice(0, -THINK.length);
-        this.#phase = "thinking";
-        return index + 1;
-      }
-    }
-    return text.length;
+  /** Reads a unit outside the value: of a tag, or of what is around the tags. */
+  #readUnit(unit: string, end: number, pieces: Piece[]): void {
+    if (this.#tag !== "") return this.#readTag(this.#tag + unit, end, pieces);
+    const family = this.#phase === "thinking" ? this.#family : undefined;
+    if (beginsTag(unit, family)) this.#tag = unit;
+    else this.#readText(unit, end, pieces);
   }
 
-  /** Reads a think block; no piece ends inside a surrogate pair. */
-  #readThinking(text: string, from: number, pieces: Piece[]): number {
-    let said = this.#high;
-    let index = from;
-    while (index < text.length && this.#tag < THINK_END.length) {
-      const character = text.charAt(index++);
-      if (character === THINK_END.charAt(this.#tag)) {
-        this.#tag++;
-      } else {
-        said += THINK_END.slice(0, this.#tag);
-        this.#tag = character === "<" ? 1 : 0;
-        if (this.#tag === 0) said += character;
-      }
+  #readTag(text: string, end: number, pieces: Piece[]): void {
+    const tag = readTag(text);
+    if (tag === "part") {
+      this.#tag = text;
+      return;
     }
-    if (this.#tag === THINK_END.length) {
-      this.#tag = 0;
-      this.#phase = "before";
-      this.#high = "";
-    } else {
-      const last = said.charCodeAt(said.length - 1);
-      this.#high = (last & 0xfc00) === 0xd800 ? said.slice(-1) : "";
-      if (this.#high !== "") said = said.slice(0, -1);
+    this.#tag = "";
+    if (tag !== undefined) return this.#takeTag(tag, text, end, pieces);
+    // None, after all: its first unit is text; another tag may begin behind it.
+    this.#readText(text.charAt(0), end, pieces);
+    for (const unit of text.slice(1).split("")) {
+      if (this.#phase === "inside") this.#readValue(unit, 0, end, pieces);
+      else this.#readUnit(unit, end, pieces);
     }
-    show("reasoning", said, index, pieces);
+  }
+
+  #takeTag(tag: Tag, text: string, end: number, pieces: Piece[]): void {
+    const { role, family } = tag;
+    if (role === "frame") return;
+    switch (this.#phase) {
+      case "before":
+        if (role === "open") {
+          this.#opened++;
+          this.#phase = "thinking";
+          this.#family = family;
+        } else if (role === "close") {
+          this.#endThinking();
+        }
+        return;
+      case "thinking":
+        if (family !== this.#family) return this.#think(text, end, pieces);
+        if (role !== "open") {
+          this.#think("", end, pieces);
+          this.#endThinking();
+        } else if (family !== "channel") {
+          this.#opened++;
+          this.#think(text, end, pieces);
+        }
+        return;
+      case "after":
+        if (role === "open") {
+          this.#openedBehind++;
+        } else if (this.#openedBehind > 0) {
+          this.#openedBehind--;
+        } else if (role === "close") {
+          this.#takeBack(end, pieces);
+          this.#endThinking();
+        }
+    }
+  }
+
+  /** What came so far was thinking. Where blocks are open, it may go on. */
+  #endThinking(): void {
+    this.#opened = Math.max(0, this.#opened - 1);
+    this.#phase = "before";
+    this.#search = new ValueSearch(this.#beginning, this.#opened > 0);
+  }
+
+  /** The value was part of the thinking. */
+  #takeBack(end: number, pieces: Piece[]): void {
+    this.#isDraft = !this.#search.prose;
+    if (this.#isDraft) return;
+    this.#mender = undefined;
+    pieces.push({ type: "restart", end });
+  }
+
+  #readText(unit: string, end: number, pieces: Piece[]): void {
+    if (this.#phase === "thinking") return this.#think(unit, end, pieces);
+    if (this.#phase === "after") return;
+    const begun = this.#search.read(unit);
+    if (begun === undefined) return;
+    if (this.#isDraft) pieces.push({ type: "restart", end });
+    this.#isDraft = false;
+    this.#mender = begun.mender;
+    this.#phase = "inside";
+    show("json", begun.json, end, pieces);
+    if (begun.mender.ended) this.#endValue(unit);
+  }
+
+  /** Says what was thought; no piece ends inside a surrogate pair. */
+  #think(text: string, end: number, pieces: Piece[]): void {
+    const said = this.#high + text;
+    const last = said.charCodeAt(said.length - 1);
+    this.#high = text !== "" && (last & 0xfc00) === 0xd800
+      ? text.slice(-1)
+      : "";
+    const whole = this.#high === "" ? said : said.slice(0, -1);
+    show("reasoning", whole, end, pieces);
+  }
+
+  /** Reads the value. */
+  #readValue(
+    text: string,
+    from: number,
+    end: number | undefined,
+    pieces: Piece[],
+  ): number {
+    const mender = this.#mender!;
+    const json = mender.write(text, from);
+    const { index } = mender;
+    show("json", json, end ?? index, pieces);
+    if (mender.ended) this.#endValue(text.charAt(index - 1));
     return index;
   }
 
-  /** Reads the value: copies it run by run, but for what is mended. */
-  #readInside(text: string, from: number, pieces: Piece[]): number {
-    let json = "";
-    if (this.#depth === 0) {
-      json = this.#bracket;
-      this.#depth = 1;
-    }
-    let index = from;
-    while (index < text.length && this.#depth > 0) {
-      if (!this.#inString) {
-        json += this.#readToken(text.charAt(index++));
-        continue;
-      }
-      if (this.#escape !== "") {
-        if (isEscape(this.#escape, text.charAt(index))) {
-          this.#escape += text.charAt(index++);
-          if (this.#escape.length !== (this.#escape[1] === "u" ? 6 : 2)) {
-            continue;
-          }
-        } else {
-          // Its backslash stands for itself; the character is read as any other.
-          json += "\\";
-        }
-        json += this.#escape;
-        this.#escape = "";
-        continue;
-      }
-      const start = index;
-      let unit = 0;
-      while (index < text.length) {
-        unit = text.charCodeAt(index);
-        if (unit === QUOTE || unit === BACKSLASH || unit < 0x20) break;
-        index++;
-      }
-      json += text.slice(start, index);
-      if (index++ === text.length) break;
-      if (unit === QUOTE) {
-        json += '"';
-        this.#inString = false;
-      } else if (unit === BACKSLASH) {
-        this.#escape = "\\";
-      } else {
-        json += JSON.stringify(String.fromCharCode(unit)).slice(1, -1);
-      }
-    }
-    if (this.#depth === 0) this.#phase = "after";
-    show("json", json, index, pieces);
-    return index;
-  }
-
-  /** Reads one unit outside strings, and says what to pass on. */
-  #readToken(character: string): string {
-    // Where no value has just ended it can only be left out, which spares the
-    // snapshot's parser some it misreads.
-    if (isWhiteSpace(character)) return this.#afterValue ? character : "";
-    const isClosing = character === "}" || character === "]";
-    const comma = this.#comma && !isClosing ? "," : "";
-    this.#comma = false;
-    switch (character) {
-      case ",":
-        this.#comma = this.#afterValue;
-        this.#afterValue = false;
-        // The space says what the comma says: that a number has ended.
-        return this.#comma ? " " : comma + character;
-      case '"':
-        this.#inString = true;
-        break;
-      case "{":
-      case "[":
-        this.#depth++;
-        break;
-      case "}":
-      case "]":
-        this.#depth--;
-    }
-    this.#afterValue = character !== "{" && character !== "[" &&
-      character !== ":";
-    return comma + character;
+  /** The value has ended, or stopped being JSON at a unit that may begin a tag. */
+  #endValue(unit: string): void {
+    this.#phase = "after";
+    this.#openedBehind = 0;
+    if (this.#mender!.progress === "fault" && beginsTag(unit)) this.#tag = unit;
   }
 }
 
 function show(
-  type: Piece["type"],
+  type: TextPiece["type"],
   text: string,
   end: number,
   pieces: Piece[],
 ): void {
-  if (text === "") return;
   const last = pieces.at(-1);
   if (last?.type === type) {
     last.text += text;
     last.end = end;
-  } else {
+  } else if (text !== "") {
     pieces.push({ type, text, end });
   }
-}
-
-/** Whether an escape sequence can go on with `character`. */
-function isEscape(escape: string, character: string): boolean {
-  return escape === "\\"
-    ? '"\\/bfnrtu'.includes(character)
-    : /[0-9a-fA-F]/.test(character);
-}
-
-/** JSON's white space (RFC 8259, section 2). */
-function isWhiteSpace(character: string): boolean {
-  return character === " " || character === "\n" || character === "\r" ||
-    character === "\t";
 }

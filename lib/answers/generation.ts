@@ -19,7 +19,8 @@ import {
   JsonPatchParser,
   JsonSyntaxError,
 } from "../parser.ts";
-import { rootOf } from "../schemas/schema.ts";
+import type { Beginning } from "../beginning.ts";
+import { beginningOf } from "../schemas/beginning.ts";
 import { makeGenerationId } from "./id.ts";
 import type { Limits } from "./limits.ts";
 import { takeSnapshot } from "./snapshot.ts";
@@ -70,14 +71,16 @@ export class Generation {
   readonly transcript = new Transcript();
   readonly #question: Question;
   readonly #validated: boolean;
-  /** Which kind of value the answer is. */
-  readonly root: "object" | "array";
+  /** What is known of the value: all who read the answer decide alike. */
+  readonly beginning: Beginning;
   readonly #context: GenerationContext;
   readonly #controller = new AbortController();
 
   // What decides the outcome, whether or not anybody is following.
   readonly #envelope: Envelope;
-  readonly #parser: JsonPatchParser;
+  #parser: JsonPatchParser;
+  /** Where the value stopped being JSON, which may yet turn out to be none. */
+  #fault: JsonSyntaxError | undefined;
   #refusal = "";
   #finishReason: string | undefined;
   #usage: unknown;
@@ -103,9 +106,9 @@ export class Generation {
     this.owner = owner;
     this.#question = question;
     this.#validated = validated;
-    this.root = rootOf(question.schema);
+    this.beginning = beginningOf(question.schema);
     this.#context = context;
-    this.#envelope = new Envelope({ root: this.root });
+    this.#envelope = new Envelope(this.beginning);
     this.#parser = new JsonPatchParser({ maxDepth: context.limits.depth });
     this.#startedAt = this.#lastTokenAt = context.clock.now();
     this.#lingerOn();
@@ -132,7 +135,7 @@ export class Generation {
         signal,
         (part) => this.#take(part),
       );
-      this.finish(this.#judge());
+      this.finish(this.#judge(), this.#fault);
     } catch (error) {
       // What is thrown behind the end of it, for instance because it is over,
       // changes nothing.
@@ -273,17 +276,36 @@ export class Generation {
     this.transcript.append("text", text);
     try {
       for (const piece of this.#envelope.write(text)) {
-        if (piece.type === "json") this.#parser.write(piece.text);
+        if (piece.type === "restart") this.#restart();
+        else if (piece.type === "json") this.#parse(piece.text);
+      }
+      if (this.#fault !== undefined && this.#envelope.bare) {
+        this.#fail("malformed_json", this.#fault);
       }
     } catch (error) {
-      if (error instanceof JsonSyntaxError) {
-        return this.#fail("malformed_json", error);
-      }
       if (error instanceof JsonBoundsError) {
         return this.#fail("output_too_large", error);
       }
       return this.#fail("internal", error);
     }
+  }
+
+  /** Behind prose, what is not JSON may have been thinking. */
+  #parse(json: string): void {
+    if (this.#fault !== undefined) return;
+    try {
+      this.#parser.write(json);
+    } catch (error) {
+      if (!(error instanceof JsonSyntaxError)) throw error;
+      this.#fault = error;
+    }
+  }
+
+  /** What came so far was not the value. */
+  #restart(): void {
+    const { depth: maxDepth } = this.#context.limits;
+    this.#parser = new JsonPatchParser({ maxDepth });
+    this.#fault = undefined;
   }
 
   /** No run of reasoning ends inside a surrogate pair, so no event does. */
@@ -321,9 +343,11 @@ export class Generation {
     if (reason === undefined) return this.#failure("upstream_unavailable");
     if (reason === "content_filter") return this.#failure("content_filtered");
     if (this.#parser.complete) {
+      const { mended } = this.#envelope;
       return {
         status: "end",
         finish_reason: reason,
+        ...(mended.length > 0 && { mended }),
         ...(this.#usage !== undefined && { usage: this.#usage }),
         ...this.#validation(),
       };
@@ -341,7 +365,7 @@ export class Generation {
   /** The value so far. */
   #value(): unknown {
     const { depth: maxDepth } = this.#context.limits;
-    return takeSnapshot(this.transcript, { root: this.root, maxDepth });
+    return takeSnapshot(this.transcript, { ...this.beginning, maxDepth });
   }
 
   /** Ends it because of a fault, unless the model has begun to decline. */

@@ -1,5 +1,6 @@
 /** How a generation can end. The words for it are chosen for each reader. */
 
+import type { Mending } from "../mending.ts";
 import type { ValidationError } from "../schemas/validation.ts";
 
 /** What the terminal event of a generation says. */
@@ -9,6 +10,11 @@ export type Outcome = EndOutcome | ErrorOutcome;
 export interface EndOutcome {
   status: "end";
   finish_reason: string;
+  /**
+   * The kinds of slips that were mended, where there were any: then the value is
+   * what the model meant, not what it wrote.
+   */
+  mended?: Mending[];
   /** What the provider said of the tokens spent. */
   usage?: unknown;
   /** Whether the value satisfies the schema, where one was given. */

@@ -48,7 +48,8 @@ function strictJson(transcript: Transcript, options: SnapshotOptions): string {
   for (let run = reader.next(); run !== undefined; run = reader.next()) {
     if (run.type === "reasoning") continue;
     for (const piece of envelope.write(run.text)) {
-      if (piece.type === "json") json += piece.text;
+      if (piece.type === "restart") json = "";
+      else if (piece.type === "json") json += piece.text;
     }
   }
   try {

@@ -38,13 +38,13 @@ export function connect(
   { offset, language, onClose }: ConnectionOptions,
   { model, limits, clock }: ConnectionContext,
 ): ReadableStream<Uint8Array> {
-  const { id, root, transcript } = generation;
+  const { id, beginning, transcript } = generation;
   const message = WORDS.start[language];
   const start = { status: "start", message, id, model, protocol: 1 };
   const detach = generation.attach();
   return follow({
     id,
-    root,
+    ...beginning,
     maxDepth: limits.depth,
     transcript,
     start: offset === undefined ? start : undefined,

@@ -79,9 +79,11 @@ class Follower implements UnderlyingDefaultSource<Uint8Array> {
   readonly #transcript: Transcript;
   readonly #reader: TranscriptReader;
   readonly #envelope: Envelope;
-  readonly #parser: JsonPatchParser;
+  #parser!: JsonPatchParser;
   /** Whether the parser has met something that is not JSON. */
   #broken = false;
+  /** Whether the client has been shown a value that was none. */
+  #stale = false;
   /** Where the parser's operations go in, and the deltas come out. */
   #operations!: ReadableStreamDefaultController<Operation[]>;
   readonly #deltas: ReadableStreamDefaultReader<Delta>;
@@ -102,8 +104,7 @@ class Follower implements UnderlyingDefaultSource<Uint8Array> {
     this.#transcript = options.transcript;
     this.#reader = options.transcript.read();
     this.#envelope = new Envelope(options);
-    const { maxDepth } = options;
-    this.#parser = new JsonPatchParser({ maxDepth, rawNumbers: true });
+    this.#restart();
     const operations = new ReadableStream<Operation[]>({
       start: (controller) => {
         this.#operations = controller;
@@ -114,6 +115,8 @@ class Follower implements UnderlyingDefaultSource<Uint8Array> {
     this.#lastByte = this.#clock.now();
     this.#closeAt = this.#lastByte + options.maxAge;
     this.#skip(options.offset);
+    // What it has seen, it has seen reset.
+    this.#stale = false;
   }
 
   start(controller: ReadableStreamDefaultController<Uint8Array>): void {
@@ -233,7 +236,8 @@ class Follower implements UnderlyingDefaultSource<Uint8Array> {
       }
       if (run.type === "reasoning") continue;
       for (const piece of this.#envelope.write(run.text)) {
-        if (piece.type === "json") this.#parse(piece.text);
+        if (piece.type === "restart") this.#restart();
+        else if (piece.type === "json") this.#parse(piece.text);
       }
     }
   }
@@ -252,13 +256,26 @@ class Follower implements UnderlyingDefaultSource<Uint8Array> {
         frames += this.#event({ status: "reasoning", data }, offset);
         continue;
       }
-      const operations = this.#parse(piece.text);
-      if (operations.length === 0) continue;
+      if (piece.type === "restart") this.#restart();
+      const operations = piece.type === "json" ? this.#parse(piece.text) : [];
+      if (operations.length === 0 && !this.#stale) continue;
+      if (this.#stale) operations.unshift({ op: "remove", path: "" });
+      this.#stale = false;
       this.#operations.enqueue(operations);
       const { value } = await this.#deltas.read();
       frames += this.#event({ status: "chunk", ...value }, offset);
     }
     return frames;
+  }
+
+  /**
+   * Begins the value anew; the next event resets what the client has been shown.
+   */
+  #restart(): void {
+    const { maxDepth } = this.#options;
+    this.#parser = new JsonPatchParser({ maxDepth, rawNumbers: true });
+    this.#broken = false;
+    this.#stale = true;
   }
 
   /** What the parser makes of it; what it rejects, the generation judges. */

@@ -116,21 +116,53 @@ const outcomes: [
 ][] = [
   ["a value", [text('{"a":1}'), stop], ended("stop")],
   ["a value and text", [text('{"a":1}}} {"b": 2'), stop], ended("stop")],
-  ["a value in a fence", [text('```json\n{"a":1,}\n```'), stop], ended("stop")],
+  [
+    "a value in a fence, with slips",
+    [text("```json\n{'a':1,}\n```"), stop],
+    ended("stop", { mended: ["quote", "comma"] }),
+  ],
+  ["brackets that hold less than the schema wants", [text("{}"), stop], {
+    ...failed("malformed_json", ""),
+  }],
+  [
+    "empty brackets in prose, then a value",
+    [text('Not {}, but {"a":1}'), stop],
+    ended("stop"),
+  ],
+  [
+    "a draft in thinking that was never opened, then a value",
+    [text('Say {"b":1}?</think>'), text('{"a":1}'), stop],
+    ended("stop"),
+  ],
+  [
+    "a draft in thinking that was never opened, and no value",
+    [text('Say {"b":1}?</think> No.'), stop],
+    failed("no_json"),
+  ],
+  [
+    "a draft that is not JSON, then a value",
+    [text('Say {"b":x}?</think>'), text('{"a":1}'), stop],
+    ended("stop"),
+  ],
+  ["a draft that is not JSON, alone", [text('Say {"b":x} so.'), stop], {
+    ...failed("malformed_json", ""),
+  }],
   [
     "a value at the limit",
     [text('{"a":1}'), finish("length")],
     ended("length"),
   ],
-  ["a value and tool calls", [text("{}"), finish("tool_calls")], {
+  ["a value and tool calls", [text('{"a":1}'), finish("tool_calls")], {
     ...ended("tool_calls"),
   }],
   [
     "usage",
-    [text("{}"), stop, { type: "usage", usage }],
+    [text('{"a":1}'), stop, { type: "usage", usage }],
     ended("stop", { usage }),
   ],
-  ["content behind the finish", [text("{"), stop, text("}")], ended("stop")],
+  ["content behind the finish", [text('{"a":'), stop, text("1}")], {
+    ...ended("stop"),
+  }],
   [
     "half a value",
     [text('{"a":[1,{"b":"c'), stop],
@@ -169,14 +201,18 @@ const outcomes: [
   ["a filter", [text('{"a":"b'), finish("content_filter")], {
     ...failed("content_filtered", "/a"),
   }],
-  ["a filter behind the value", [text("{}"), finish("content_filter")], {
+  ["a filter behind the value", [text('{"a":1}'), finish("content_filter")], {
     ...failed("content_filtered"),
   }],
   ["no finish", [text('{"a":"b')], failed("upstream_unavailable", "/a")],
-  ["no finish behind the value", [text("{}")], failed("upstream_unavailable")],
+  [
+    "no finish behind the value",
+    [text('{"a":1}')],
+    failed("upstream_unavailable"),
+  ],
   ["nothing whatever", [], failed("upstream_unavailable")],
   ["a break", [text('{"a":"b'), broken], failed("upstream_unavailable", "/a")],
-  ["a break behind the finish", [text("{}"), stop, broken], {
+  ["a break behind the finish", [text('{"a":1}'), stop, broken], {
     ...failed("upstream_unavailable"),
   }],
   [
@@ -281,7 +317,7 @@ Deno.test("a silent model is given up, unless it has said all", async () => {
     [[{ type: "usage", usage }], 60, "upstream_timeout"],
     [[text("Hm")], 30, "upstream_timeout"],
     [[reasoning("Hm")], 30, "upstream_timeout"],
-    [[text("{}"), stop], 30, undefined],
+    [[text('{"a":1}'), stop], 30, undefined],
     [[text("{"), stop], 30, "no_json"],
     [[refusal("No"), text("{")], 30, "refused"],
   ];
@@ -343,11 +379,11 @@ Deno.test("nothing that a provider says of itself reaches a client", async () =>
     (call) => call.send({ choices: { gossip } }),
     (call) => call.end(gossip),
     (call) => {
-      call.say("{}");
+      call.say('{"a":1}');
       call.end(gossip, { note: gossip, total_tokens: 1 });
     },
     (call) => {
-      call.say("{}");
+      call.say('{"a":1}');
       call.end("stop", gossip);
     },
   ];
@@ -394,7 +430,7 @@ Deno.test("an answer is validated where a schema was given", async () => {
     ['{"n":1,"s":"x"}', true, []],
     ['```{"n":1,}```', true, []],
     ['{"n":1,"s":"z"}', false, ["/s"]],
-    ["{}", false, [""]],
+    ['{"t":1}', false, [""]],
     ['{"n":1.5,"n":2}', true, []],
   ];
   const strict = testConfig({ schema, schemaGiven: true });
@@ -414,7 +450,7 @@ Deno.test("an answer is validated where a schema was given", async () => {
 
 Deno.test("an answer that satisfies nothing has at most ten errors", async () => {
   const required = Array.from({ length: 100 }, (_, index) => `m${index}`);
-  const { end } = await hear(saying(text("{}"), stop), {
+  const { end } = await hear(saying(text('{"a":1}'), stop), {
     schema: { required },
   });
   assertEquals(end.valid, false);

@@ -281,7 +281,7 @@ Deno.test("members called __proto__ and constructor pollute nothing", async () =
 
 Deno.test("header values of 60 KB do no harm", async () => {
   const model = new ScriptedModel((call) => {
-    call.say("{}");
+    call.say('{"a":1}');
     call.end();
   });
   for (const accessTokens of [[], [ALICE]]) {
@@ -535,7 +535,7 @@ Deno.test("nothing that a model writes breaks out of its frame", async () => {
 
 Deno.test("a prompt comes back in no response", async () => {
   const model = new ScriptedModel((call) => {
-    call.say("{}");
+    call.say('{"a":1}');
     call.end();
   });
   await using server = startServer({ ask: model.ask });
@@ -893,7 +893,8 @@ Deno.test("more connections than there may be end nothing that goes on", async (
       answer.enqueue(
         new TextEncoder().encode(`data: ${JSON.stringify(chunk)}\n\n`),
       );
-    send({ choices: [{ delta: { content: "{}" }, finish_reason: "stop" }] });
+    const content = '{"a":1}';
+    send({ choices: [{ delta: { content }, finish_reason: "stop" }] });
     answer.close();
     const events = await Array.fromAsync(readEvents(response));
     assertEquals(events.at(-1)!.data.status, "end");

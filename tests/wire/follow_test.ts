@@ -399,7 +399,12 @@ class HastyClock extends TestClock {
 const answers = fc.record({
   thinking: fc.string({ unit: "grapheme", maxLength: 8 }),
   block: fc.option(fc.string({ unit: "grapheme", maxLength: 8 })),
-  prose: fc.constantFrom("", "Sure!\r\n", "```json\n", "{ 😀"),
+  prose: fc.constantFrom(
+    ...["", "Sure!\r\n", "```json\n", "So { 😀} "],
+    // Thinking that was never opened, with a draft: complete, or not JSON.
+    'Say {"v":[1,"😀"]}, no.\n</think>\n',
+    'Say {"v":[1,"😀"},</think>',
+  ),
   json: texts({ tame: true }).map((text) => `{"v":${text}}`),
   after: fc.constantFrom("", "\n```", "}", '{"v":1}'),
   sizes,
