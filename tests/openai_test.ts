@@ -1,0 +1,31 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { openai, type OpenAIOptions } from "../lib/openai.ts";
+import { Upstream } from "./_upstream.ts";
+
+Deno.test("openai() asks the provider it is told of, by Structured Outputs", async () => {
+  await using upstream = new Upstream((call) => {
+    call.say("{}");
+    call.end();
+  });
+  const { baseURL } = upstream.options();
+  const ask = openai({ model: "m", baseURL, apiKey: "key" });
+  assertEquals(ask.model, "m");
+  let text = "";
+  await ask(
+    { prompt: "p", schema: { type: "object" } },
+    new AbortController().signal,
+    (part) => text += part.type === "text" ? part.text : "",
+  );
+  assertEquals(text, "{}");
+  const [{ headers, body }] = upstream.calls as [typeof upstream.calls[0]];
+  assertEquals(headers.get("authorization"), "Bearer key");
+  assertEquals([body.model, body.response_format.type], ["m", "json_schema"]);
+});
+
+Deno.test("openai() wants a model's name", () => {
+  assertThrows(
+    () => openai({} as OpenAIOptions),
+    TypeError,
+    "its name as model",
+  );
+});
