@@ -5,7 +5,7 @@ import {
   readConfig,
   secretsOf,
 } from "./lib/app/config.ts";
-import type { GenerationReport } from "./lib/answers/generation.ts";
+import type { FinishedAnswer } from "./lib/answers/generation.ts";
 import { Generations } from "./lib/answers/generations.ts";
 import { createHandler } from "./lib/app/handler.ts";
 import { FieldStreams } from "./lib/server.ts";
@@ -84,6 +84,11 @@ function main(): void {
     if (stopping) Deno.exit(1);
     stopping = true;
     log("stopping");
+    if (Deno.stdout.isTerminal()) {
+      console.log(
+        `Running answers have ${config.limits.drainSeconds} s to finish. Press Ctrl-C again to stop at once.`,
+      );
+    }
     await generations.drain();
     // Followers now send the terminal event; one that does not read it is cut.
     setTimeout(() => Deno.exit(0), 1000);
@@ -160,7 +165,7 @@ function announce(
   }
 }
 
-function describe(report: GenerationReport): string {
+function describe(report: FinishedAnswer): string {
   const { id, outcome, characters, usage, firstToken, duration } = report;
   const tokens = (usage as { completion_tokens?: unknown } | undefined)
     ?.completion_tokens;

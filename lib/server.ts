@@ -1,17 +1,31 @@
-/** The protocol of one address (docs/protocol.md): requests to responses. */
+/**
+ * The whole protocol of one address (docs/protocol.md) as one function in
+ * anybody's server: a `Request` in, a `Response` out. Web standard only.
+ *
+ * @module
+ */
 
-import type { Generation } from "./answers/generation.ts";
-import type { Generations } from "./answers/generations.ts";
+import {
+  type FinishedAnswer,
+  Generation,
+  settle,
+} from "./answers/generation.ts";
+import { Generations } from "./answers/generations.ts";
 import { isGenerationId } from "./answers/id.ts";
-import type { Limits } from "./answers/limits.ts";
-import type { Clock } from "./clock.ts";
+import { DEFAULT_LIMITS, type Limits } from "./answers/limits.ts";
+import { type Clock, systemClock } from "./clock.ts";
 import type { Language } from "./language.ts";
-import type { Question } from "./models/ask.ts";
+import type { Ask, Question } from "./models/ask.ts";
+import { askWith, type Said } from "./models/ask_with.ts";
+import { checkSchema, type JsonSchema, SchemaError } from "./schemas/schema.ts";
 import { readJsonObject } from "./wire/body.ts";
-import type { Budgets } from "./wire/budgets.ts";
+import { Budgets } from "./wire/budgets.ts";
 import { connect, type ConnectionOptions } from "./wire/connection.ts";
+import { addCorsHeaders, preflight, STREAM_METHODS } from "./wire/cors.ts";
 import {
   allowMethods,
+  defaultCode,
+  failureResponse,
   HttpError,
   refuse,
   retryAfter,
@@ -19,41 +33,117 @@ import {
 } from "./wire/http_error.ts";
 import { describeOutcome, WORDS } from "./wire/messages.ts";
 import { preferredLanguage, prefersJson } from "./wire/negotiation.ts";
+import { isPrefetch } from "./wire/prefetch.ts";
 import { parseEventId, type Position, STREAM_HEADERS } from "./wire/sse.ts";
 
-/** What the addresses of one server share. */
+export { type FinishedAnswer } from "./answers/generation.ts";
+export { DEFAULT_LIMITS, type Limits } from "./answers/limits.ts";
+export type { ErrorCode } from "./answers/outcome.ts";
+export type { Language } from "./language.ts";
+export * from "./models/ask.ts";
+export { askWith, type Said } from "./models/ask_with.ts";
+export type { JsonSchema } from "./schemas/schema.ts";
+
+/** What {@linkcode createFieldStreams} makes addresses of. */
 export interface FieldStreamsOptions {
-  generations: Generations;
-  budgets: Budgets;
-  /** The model's name, as clients see it. */
-  model: string;
-  limits: Limits;
-  clock: Clock;
+  /** The model: `openai()`, or what {@linkcode askWith} makes. */
+  ask: Ask;
+  /**
+   * The model's name, as clients see it.
+   *
+   * @default {ask.model}
+   */
+  model?: string | undefined;
+  /** Bounds that differ from {@linkcode DEFAULT_LIMITS}. */
+  limits?: Partial<Limits>;
+  /**
+   * The origins whose pages may read the responses, with their credentials;
+   * `"*"`: all, without. Left to the host where it is not set.
+   */
+  cors?: "*" | string[];
+  /**
+   * Called once for each answer, however it has ended. Awaited before the
+   * answer is forgotten, and by `drain()`.
+   */
+  onFinish?: (answer: FinishedAnswer) => unknown;
+  /** Called with what nobody expected, and what `onFinish` threw. */
+  onError?: (error: unknown) => void;
 }
 
 /** Who asks, and what for. */
-export interface Visit {
-  /** Whose the generation is, and who may follow and stop it. */
+export interface HandleOptions {
+  /** Whose the answer is: nobody else can follow or stop it. */
   owner: string;
-  /** Whom the limits count. */
-  client: string;
   /**
-   * Says what a generation is asked. Called only when one starts.
+   * Whom the limits count.
    *
-   * @param members Those of the request's body or, of a `GET`, of its query.
+   * @default {owner}
    */
-  question(members: Record<string, unknown>): ValidatedQuestion;
+  client?: string;
+  /**
+   * Says what the model is asked. Called only when a generation starts.
+   *
+   * @throws A `Response`, which is the answer then; or an error with a `status`
+   * from 400 to 599, and perhaps a `code`, whose message the client sees.
+   */
+  question: (
+    asked: AskedQuestion,
+  ) => AnswerQuestion | Promise<AnswerQuestion>;
   /** Called with a generation that has been started. */
-  onStart?(id: string, question: Question): void;
+  onStart?: (id: string, question: AnswerQuestion) => void;
 }
 
-/** What is asked, and whether the answer is held against its schema. */
-export interface ValidatedQuestion extends Question {
-  validated: boolean;
+/** What a request asks. */
+export interface AskedQuestion {
+  /** The member `input` of a `POST`'s body; of a `GET`, its query. */
+  input: Record<string, unknown>;
+  /** All members of a `POST`'s body. */
+  body: Record<string, unknown>;
+  /** The request; its body has been read. */
+  request: Request;
 }
 
-/** The methods of an address. */
-export const STREAM_METHODS = "GET, POST, DELETE, HEAD, OPTIONS";
+/** What an answer is to be, and what becomes of it. */
+export interface AnswerQuestion extends Question {
+  /** Yours: it comes back in `onFinish`. */
+  meta?: unknown;
+  /**
+   * How long the answer goes on that nobody reads, in seconds; `Infinity`: it is
+   * finished and kept, whoever reads.
+   *
+   * @default {limits.lingerSeconds}
+   */
+  linger?: number | undefined;
+  /**
+   * Whether the value is held against the schema.
+   *
+   * @default {true}
+   */
+  validated?: boolean | undefined;
+}
+
+/** What a host's health route tells. */
+export interface Health {
+  /** Whether no more generations are started. */
+  draining: boolean;
+  /** How many generations run. */
+  running: number;
+  /** How many have ended and can still be followed. */
+  kept: number;
+  /** How many connections are open. */
+  openStreams: number;
+}
+
+/** What the addresses of one server share. */
+export interface FieldStreamsContext {
+  generations: Generations;
+  budgets: Budgets;
+  model: string;
+  limits: Limits;
+  clock: Clock;
+  cors?: "*" | string[] | undefined;
+  onError?: ((error: unknown) => void) | undefined;
+}
 
 const SNAPSHOT_HEADERS = {
   "content-type": "application/json",
@@ -65,32 +155,184 @@ const SNAPSHOT_HEADERS = {
 interface Asked {
   request: Request;
   url: URL;
-  visit: Visit;
+  visit: HandleOptions & { client: string };
   asJson: boolean;
   language: Language;
 }
 
-/** Generations, and the addresses at which they are asked for and followed. */
-export class FieldStreams {
-  readonly #options: FieldStreamsOptions;
+/**
+ * Makes answers, and the addresses at which they are asked for and followed.
+ *
+ * @param options The model, and what becomes of its answers.
+ * @returns What handles requests.
+ *
+ * @example An address that streams a recipe, for one user
+ * ```ts
+ * import { askWith, createFieldStreams } from "@fieldstream/fieldstream/server";
+ * import { assertStringIncludes } from "@std/assert";
+ *
+ * const streams = createFieldStreams({
+ *   ask: askWith(async function* ({ prompt }) {
+ *     yield JSON.stringify({ title: prompt });
+ *   }),
+ * });
+ * const response = await streams.handle(
+ *   new Request("https://example.com/api/recipe?dish=Soup"),
+ *   {
+ *     owner: "user-1",
+ *     question: ({ input }) => ({ prompt: `A recipe for ${input.dish}` }),
+ *   },
+ * );
+ * assertStringIncludes(await response.text(), "A recipe for Soup");
+ * await streams.drain();
+ * ```
+ */
+export function createFieldStreams(options: FieldStreamsOptions): FieldStreams {
+  if (typeof options?.ask !== "function") {
+    throw new TypeError(
+      "Cannot create field streams: ask is not a function; use openai() or askWith()",
+    );
+  }
+  const { ask, cors, onFinish, onError } = options;
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const clock = systemClock;
+  const generations = new Generations({
+    ask,
+    limits,
+    clock,
+    onFinish,
+    onError,
+  });
+  const budgets = new Budgets(limits);
+  const model = options.model ?? ask.model ?? "unknown";
+  return new FieldStreams({
+    ...{ generations, budgets, model, limits, clock, cors, onError },
+  });
+}
 
-  /** Makes the addresses of one server. */
-  constructor(options: FieldStreamsOptions) {
+/**
+ * Streams a model's text as fields, without keeping anything: for those who want
+ * no resume. The text is left alone as soon as the client leaves.
+ *
+ * @param text The answer's text, in pieces of any size.
+ * @param options Which shape it has.
+ * @returns The same events that an address of {@linkcode createFieldStreams}
+ * gives.
+ */
+export function streamResponse(
+  text: AsyncIterable<Said>,
+  options: StreamResponseOptions = {},
+): Response {
+  const { schema, model = "unknown", language = "zh", headers } = options;
+  const { limits: own, onFinish, onError } = options;
+  const limits = { ...DEFAULT_LIMITS, ...own, lingerSeconds: 0 };
+  const clock = systemClock;
+  const generation = new Generation(
+    { owner: "", schema, validated: schema !== undefined },
+    {
+      ask: askWith(() => text),
+      limits,
+      clock,
+      onFinish: (answer) => settle(() => onFinish?.(answer), onError),
+    },
+  );
+  const body = connect(
+    generation,
+    { language, onClose: () => {} },
+    { model, limits, clock },
+  );
+  return new Response(body, { headers: { ...STREAM_HEADERS, ...headers } });
+}
+
+/** What {@linkcode streamResponse} can be told. */
+export interface StreamResponseOptions
+  extends
+    Pick<FieldStreamsOptions, "model" | "limits" | "onFinish" | "onError"> {
+  /** Which shape the answer has; it is held against it. */
+  schema?: JsonSchema;
+  /**
+   * Of `message` in the events.
+   *
+   * @default {"zh"}
+   */
+  language?: Language;
+  /** More headers, or other ones. */
+  headers?: Record<string, string>;
+}
+
+/** Made by {@linkcode createFieldStreams}. */
+export class FieldStreams {
+  readonly #options: FieldStreamsContext;
+
+  /** Made by {@linkcode createFieldStreams}. */
+  constructor(options: FieldStreamsContext) {
     this.#options = options;
   }
 
-  /** Whether no more generations are started. */
-  get draining(): boolean {
-    return this.#options.generations.draining;
+  /** What a health route tells. */
+  get health(): Health {
+    const { generations: { draining, running, kept }, budgets } = this.#options;
+    return { draining, running, kept, openStreams: budgets.openStreams };
   }
 
   /**
-   * Answers a request to an address.
+   * Lets running answers finish for `drainSeconds`, and starts no more.
    *
-   * @throws {HttpError} If it is refused.
+   * @returns Resolves when none is running, and each `onFinish` has.
    */
-  async handle(request: Request, visit: Visit): Promise<Response> {
+  drain(): Promise<void> {
+    return this.#options.generations.drain();
+  }
+
+  /**
+   * Answers a request to an address, in the whole protocol: `GET`, `POST`,
+   * `HEAD`, `DELETE`, polls.
+   *
+   * @param request The request; its body must not have been read.
+   * @param options Who asks, and what for.
+   * @returns The response, whatever happens.
+   * @throws {TypeError} If the options cannot be meant.
+   */
+  async handle(request: Request, options: HandleOptions): Promise<Response> {
+    const { owner, client = owner } = options;
+    if (typeof owner !== "string" || typeof options.question !== "function") {
+      throw new TypeError(
+        `Cannot handle a request: expected a string as owner and a function as question, got ${typeof owner} and ${typeof options
+          .question}`,
+      );
+    }
+    const response = await this.#answer(request, { ...options, client });
+    const { cors } = this.#options;
+    if (cors === undefined) return response;
+    // One that the host has thrown may be frozen.
+    const open = new Response(response.body, response);
+    addCorsHeaders(request, open.headers, cors);
+    return open;
+  }
+
+  async #answer(
+    request: Request,
+    visit: Asked["visit"],
+  ): Promise<Response> {
+    try {
+      if (request.method === "OPTIONS" && this.#options.cors !== undefined) {
+        return preflight();
+      }
+      return await this.#route(request, visit);
+    } catch (error) {
+      if (error instanceof Response) return error;
+      return failureResponse(error, request, this.#options.onError);
+    }
+  }
+
+  async #route(
+    request: Request,
+    visit: Asked["visit"],
+  ): Promise<Response> {
     allowMethods(request, ["GET", "POST", "DELETE", "HEAD"], STREAM_METHODS);
+    if (isPrefetch(request)) {
+      throw new HttpError(403, "forbidden", WORDS.forbidden);
+    }
     const url = new URL(request.url);
     if (request.method === "DELETE") return this.#stop(url, visit);
     const asJson = prefersJson(request);
@@ -119,18 +361,13 @@ export class FieldStreams {
 
   async #start(id: string | undefined, asked: Asked): Promise<Response> {
     const { generations, budgets, limits } = this.#options;
-    const { request, url, visit, asJson, language } = asked;
+    const { visit, asJson, language } = asked;
     const { owner, client } = visit;
     // Opened first: a body that is on its way takes up as much, and a stream
     // that cannot be opened starts nothing.
     const close = this.#openStream(client);
     try {
-      const question = visit.question(
-        request.method === "POST"
-          ? await readJsonObject(request, this.#options)
-          // Of several of one name, the first counts.
-          : Object.fromEntries([...url.searchParams].reverse()),
-      );
+      const question = await this.#question(asked);
       // While this one waited, another of the same id may have come.
       const rival = id === undefined ? undefined : generations.get(id);
       if (rival?.owner === owner) {
@@ -145,7 +382,12 @@ export class FieldStreams {
         throw new HttpError(503, "overloaded", WORDS.overloaded, retryAfter(5));
       }
       refuse(budgets.countGeneration(client));
-      const generation = generations.start({ ...question, id, owner });
+      const generation = generations.start({
+        ...question,
+        validated: question.validated ?? question.schema !== undefined,
+        id,
+        owner,
+      });
       visit.onStart?.(generation.id, question);
       if (!asJson) {
         return this.#stream(generation, { language, onClose: close });
@@ -175,10 +417,43 @@ export class FieldStreams {
     return this.#stream(generation, { offset, language, onClose });
   }
 
-  #stop(url: URL, { owner }: Visit): Response {
+  /** What the host makes of the request. */
+  async #question({ request, url, visit }: Asked): Promise<AnswerQuestion> {
+    const isPost = request.method === "POST";
+    const body = isPost ? await readJsonObject(request, this.#options) : {};
+    const input = isPost ? body.input ?? {} : queryOf(url);
+    if (typeof input !== "object" || Array.isArray(input)) {
+      throw new HttpError(400, "bad_request", WORDS.input);
+    }
+    let question: AnswerQuestion;
+    try {
+      question = await visit.question({
+        input: input as Record<string, unknown>,
+        body,
+        request,
+      });
+    } catch (error) {
+      throw toHttpError(error);
+    }
+    if (question.prompt === undefined && question.messages === undefined) {
+      throw new TypeError(
+        "Cannot ask: the question has neither a prompt nor messages",
+      );
+    }
+    readSchema(question.schema);
+    return question;
+  }
+
+  #stop(url: URL, { owner, client }: Asked["visit"]): Response {
+    const { generations, budgets } = this.#options;
     const id = url.searchParams.get("id") ?? "";
-    const generation = this.#options.generations.get(id);
-    if (generation?.owner === owner) generation.stop("stopped");
+    const generation = generations.get(id);
+    if (generation?.owner === owner) {
+      generation.stop("stopped");
+    } else if (generation === undefined && isGenerationId(id)) {
+      refuse(budgets.countResume(client));
+      generations.stopAhead(owner, id);
+    }
     return new Response(null, { status: 204 });
   }
 
@@ -195,6 +470,40 @@ export class FieldStreams {
     const body = connect(generation, reader, this.#options);
     return new Response(body, { headers: STREAM_HEADERS });
   }
+}
+
+/** The query's members, but for those that are the protocol's. */
+function queryOf({ searchParams }: URL): Record<string, unknown> {
+  // Of several of one name, the first counts.
+  const { id: _, ...query } = Object.fromEntries([...searchParams].reverse());
+  return query;
+}
+
+/** Schemas that have been checked: a host's stands once, a client's comes once. */
+const checked = new WeakSet<JsonSchema>();
+
+function readSchema(schema: JsonSchema | undefined): void {
+  if (schema === undefined || checked.has(schema)) return;
+  try {
+    checked.add(checkSchema(schema));
+  } catch (error) {
+    if (!(error instanceof SchemaError)) throw error;
+    throw new HttpError(400, "bad_request", error.words);
+  }
+}
+
+/** What a host throws at a request it refuses: an error with a status. */
+function toHttpError(error: unknown): unknown {
+  if (!(error instanceof Error) || error instanceof HttpError) return error;
+  const { status, code } = error as { status?: unknown; code?: unknown };
+  if (typeof status !== "number" || !(status >= 400 && status <= 599)) {
+    return error;
+  }
+  return new HttpError(
+    status,
+    typeof code === "string" ? code : defaultCode(status),
+    { zh: error.message, en: error.message },
+  );
 }
 
 function expired(): HttpError {

@@ -27,40 +27,55 @@ export class ServerProcess implements AsyncDisposable {
   /** What it has written to standard output. */
   output = "";
   readonly #process: Deno.ChildProcess;
+  readonly #terminal: boolean;
   readonly #chunks: AsyncIterator<string>;
 
   private constructor(
     process: Deno.ChildProcess,
-    chunks: AsyncIterator<string>,
-    output: string,
-    port: string,
+    { terminal, chunks, output, port }: {
+      terminal: boolean;
+      chunks: AsyncIterator<string>;
+      output: string;
+      port: string;
+    },
   ) {
     this.#process = process;
+    this.#terminal = terminal;
     this.#chunks = chunks;
     this.output = output;
     this.status = process.status;
     this.url = `http://127.0.0.1:${port}`;
   }
 
-  /** Starts it on a free port, with settings; resolves when it listens. */
-  static async start(settings: Record<string, string>): Promise<ServerProcess> {
+  /**
+   * Starts it on a free port, with settings; resolves when it listens.
+   *
+   * @param options Whether it has a terminal, which util-linux's `script` makes.
+   */
+  static async start(
+    settings: Record<string, string>,
+    { terminal = false }: { terminal?: boolean } = {},
+  ): Promise<ServerProcess> {
     const names =
       "PORT,HOST,PROMPT,LIMITS,SCHEMA_FILE,MODEL_PARAMETERS,RESPONSE_FORMAT,ARK_API_KEY,ARK_BASE_URL,ARK_MODEL,OPENAI_API_KEY,OPENAI_BASE_URL,OPENAI_MODEL,ACCESS_TOKENS,CORS_ORIGINS,TRUST_PROXY,LOG_PROMPTS";
     // A setting that is empty is none, whatever the environment has.
     const none = Object.fromEntries(names.split(",").map((name) => [name, ""]));
-    const process = new Deno.Command(Deno.execPath(), {
-      args: [
-        "run",
-        ...await readFlags(),
-        "--quiet",
-        "--no-prompt",
-        "--allow-net=127.0.0.1",
-        "--allow-read",
-        `--allow-env=${names}`,
-        "main.ts",
-      ],
+    const args = [
+      "run",
+      ...await readFlags(),
+      "--quiet",
+      "--no-prompt",
+      "--allow-net=127.0.0.1",
+      "--allow-read",
+      `--allow-env=${names}`,
+      "main.ts",
+    ];
+    const line = [Deno.execPath(), ...args].map((arg) => `'${arg}'`).join(" ");
+    const process = new Deno.Command(terminal ? "script" : Deno.execPath(), {
+      args: terminal ? ["-qec", line, "/dev/null"] : args,
       cwd: new URL("..", import.meta.url),
       env: { ...none, HOST: "127.0.0.1", PORT: "0", ...settings },
+      stdin: terminal ? "piped" : "null",
       stdout: "piped",
       stderr: "inherit",
     }).spawn();
@@ -72,7 +87,8 @@ export class ServerProcess implements AsyncDisposable {
     for (;;) {
       const port = /listens on http:\/\/127\.0\.0\.1:(\d+)\//.exec(output)?.[1];
       if (port !== undefined) {
-        return new ServerProcess(process, chunks, output, port);
+        const rest = { terminal, chunks, output, port };
+        return new ServerProcess(process, rest);
       }
       const { done, value } = await chunks.next();
       if (done) {
@@ -86,6 +102,13 @@ export class ServerProcess implements AsyncDisposable {
   /** Sends it a signal. */
   signal(name: Deno.Signal): void {
     this.#process.kill(name);
+  }
+
+  /** Types something at its terminal. */
+  async type(text: string): Promise<void> {
+    const writer = this.#process.stdin.getWriter();
+    await writer.write(new TextEncoder().encode(text));
+    writer.releaseLock();
   }
 
   /** Reads its output until that holds a text, or ends. */
@@ -106,5 +129,6 @@ export class ServerProcess implements AsyncDisposable {
     }
     await this.awaitOutput("\0");
     await this.status;
+    if (this.#terminal) await this.#process.stdin.close();
   }
 }

@@ -6,7 +6,7 @@ import type { Clock, Timer } from "../lib/clock.ts";
 import { systemClock } from "../lib/clock.ts";
 import { DEFAULT_LIMITS, type Limits } from "../lib/answers/limits.ts";
 import type { Config } from "../lib/app/config.ts";
-import type { GenerationReport } from "../lib/answers/generation.ts";
+import type { FinishedAnswer } from "../lib/answers/generation.ts";
 import { Generations } from "../lib/answers/generations.ts";
 import { createHandler } from "../lib/app/handler.ts";
 import type { Ask, Part, Question } from "../lib/models/ask.ts";
@@ -210,7 +210,7 @@ export interface TestServer extends AsyncDisposable {
   generations: Generations;
   budgets: Budgets;
   /** What has been told of generations that have ended. */
-  reports: GenerationReport[];
+  reports: FinishedAnswer[];
   /** What nobody expected. */
   errors: unknown[];
   /**
@@ -228,7 +228,7 @@ export function startServer(
     clock?: Clock;
   },
 ): TestServer {
-  const reports: GenerationReport[] = [];
+  const reports: FinishedAnswer[] = [];
   const errors: unknown[] = [];
   const budgets = new Budgets(config.limits);
   const generations = new Generations({

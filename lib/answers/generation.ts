@@ -35,13 +35,33 @@ export interface GenerationOptions extends Question {
   owner: string;
   /** Whether the value is validated at the end. */
   validated: boolean;
+  /** Whatever the host wants back when it has ended. */
+  meta?: unknown;
+  /**
+   * How long it goes on that nobody reads, in seconds.
+   *
+   * @default {limits.lingerSeconds}
+   */
+  linger?: number | undefined;
 }
 
-/** What there is to tell of a generation that has ended. */
-export interface GenerationReport {
+/** What there is to tell of an answer that has ended. */
+export interface FinishedAnswer {
   id: string;
+  owner: string;
+  /** What was asked, with its `meta`. */
+  question: Question & { meta?: unknown };
+  /**
+   * The value; as far as it goes, where the answer has not ended well. Made when
+   * it is read, from the text: linear in it.
+   */
+  readonly value: unknown;
   /** `end`, or the error's code. */
   outcome: "end" | ErrorCode;
+  /** Whether the value satisfies the schema, where it was held against it. */
+  valid: boolean | undefined;
+  /** What the model says of how it ended. */
+  finishReason: string | undefined;
   /** UTF-16 units of text and reasoning. */
   characters: number;
   usage: unknown;
@@ -58,10 +78,11 @@ export interface GenerationContext {
   ask: Ask;
   limits: Limits;
   clock: Clock;
-  /** Called when one has ended. */
-  onFinish?: (report: GenerationReport) => void;
-  /** Called with what `onFinish` throws, which stops nothing here. */
-  onError?: (error: unknown) => void;
+  /**
+   * Called when one has ended. It must not throw: whoever ends one, a timer
+   * perhaps, is not to hear of it.
+   */
+  onFinish?: (answer: FinishedAnswer) => void;
 }
 
 /** One answer of the model. */
@@ -69,10 +90,12 @@ export class Generation {
   readonly id: string;
   readonly owner: string;
   readonly transcript = new Transcript();
-  readonly #question: Question;
+  readonly #question: Question & { meta?: unknown };
   readonly #validated: boolean;
   /** What is known of the value: all who read the answer decide alike. */
   readonly beginning: Beginning;
+  /** How long it goes on that nobody reads, in seconds. */
+  readonly linger: number;
   readonly #context: GenerationContext;
   readonly #controller = new AbortController();
 
@@ -99,7 +122,7 @@ export class Generation {
 
   /** Makes one that asks the model when it has a reader. */
   constructor(
-    { id, owner, validated, ...question }: GenerationOptions,
+    { id, owner, validated, linger, ...question }: GenerationOptions,
     context: GenerationContext,
   ) {
     this.id = id ?? makeGenerationId();
@@ -108,6 +131,7 @@ export class Generation {
     this.#validated = validated;
     this.beginning = beginningOf(question.schema);
     this.#context = context;
+    this.linger = linger ?? context.limits.lingerSeconds;
     this.#envelope = new Envelope(this.beginning);
     this.#parser = new JsonPatchParser({ maxDepth: context.limits.depth });
     this.#startedAt = this.#lastTokenAt = context.clock.now();
@@ -159,8 +183,16 @@ export class Generation {
     this.#showHigh();
     this.transcript.finish(outcome);
     this.#controller.abort();
-    this.#report({
+    const value = () => this.#value();
+    this.#context.onFinish?.({
       id: this.id,
+      owner: this.owner,
+      question: this.#question,
+      get value() {
+        return value();
+      },
+      valid: outcome.status === "end" ? outcome.valid : undefined,
+      finishReason: this.#finishReason,
       outcome: outcome.status === "end" ? "end" : outcome.code,
       characters: this.transcript.length,
       usage: this.#usage,
@@ -168,16 +200,6 @@ export class Generation {
       duration: clock.now() - this.#startedAt,
       error,
     });
-  }
-
-  /** Whoever calls `finish`, a timer for one, is not to hear of its errors. */
-  #report(report: GenerationReport): void {
-    const { onFinish, onError } = this.#context;
-    try {
-      onFinish?.(report);
-    } catch (error) {
-      onError?.(error);
-    }
   }
 
   /** Ends it because of something that is not the model's doing. */
@@ -199,7 +221,7 @@ export class Generation {
     if (!this.#asked) {
       clock.clearTimeout(this.#moment);
       this.#moment = clock.setTimeout(() => {
-        if (this.#readers > 0) this.#run();
+        if (this.#readers > 0 || this.linger === Infinity) this.#run();
       }, 0);
     }
     return () => {
@@ -221,12 +243,13 @@ export class Generation {
 
   /** Stops the generation if no reader comes for the linger time. */
   #lingerOn(): void {
-    const { clock, limits } = this.#context;
+    const { clock } = this.#context;
     clock.clearTimeout(this.#linger);
-    if (this.#readers > 0 || this.transcript.outcome !== undefined) return;
+    if (this.#readers > 0 || this.linger === Infinity) return;
+    if (this.transcript.outcome !== undefined) return;
     this.#linger = clock.setTimeout(
-      () => this.stop("stopped"),
-      limits.lingerSeconds * 1000,
+      () => this.stop("abandoned"),
+      this.linger * 1000,
     );
   }
 
@@ -380,5 +403,24 @@ export class Generation {
   #failure(code: ErrorCode): ErrorOutcome {
     const isInside = this.#envelope.began && !this.#parser.complete;
     return failure(code, isInside ? { path: this.#parser.path } : {});
+  }
+}
+
+/**
+ * Calls what may throw, now or later, and tells what it threw.
+ *
+ * @returns Resolves when it has settled; `undefined` if it has already.
+ */
+export function settle(
+  callback: () => unknown,
+  onError: ((error: unknown) => void) | undefined,
+): Promise<void> | undefined {
+  const tell = (error: unknown) => onError?.(error);
+  try {
+    const result = callback();
+    if (!(result instanceof Promise)) return undefined;
+    return result.then(() => {}, tell);
+  } catch (error) {
+    tell(error);
   }
 }

@@ -2,22 +2,43 @@
 
 import type { Timer } from "../clock.ts";
 import {
+  type FinishedAnswer,
   Generation,
   type GenerationContext,
   type GenerationOptions,
+  settle,
 } from "./generation.ts";
+
+/** How long it is remembered that one was stopped before it was started. */
+const STOPPED_AHEAD_SECONDS = 60;
+
+/** How many of those are remembered; the oldest goes first. */
+const MAX_STOPPED_AHEAD = 10_000;
+
+/** What all generations share, and what becomes of their answers. */
+export interface GenerationsContext
+  extends Omit<GenerationContext, "onFinish"> {
+  /** Called once for each answer; awaited before it is forgotten. */
+  onFinish?: ((answer: FinishedAnswer) => unknown) | undefined;
+  /** Called with what `onFinish` threw. */
+  onError?: ((error: unknown) => void) | undefined;
+}
 
 /** All generations of this server. */
 export class Generations {
-  readonly #context: GenerationContext;
+  readonly #context: GenerationsContext;
   readonly #byId = new Map<string, Generation>();
   /** Those that have ended, in that order, and when each is forgotten. */
   readonly #kept = new Map<Generation, Timer>();
+  /** Those whose `onFinish` is still at work. */
+  readonly #settling = new Map<Generation, Promise<void>>();
   #keptCharacters = 0;
+  /** Those that were stopped ahead, and when each is forgotten. */
+  readonly #stoppedAhead = new Map<string, number>();
   #draining: PromiseWithResolvers<void> | undefined;
 
   /** Makes a registry that is empty. */
-  constructor(context: GenerationContext) {
+  constructor(context: GenerationsContext) {
     this.#context = context;
   }
 
@@ -36,17 +57,38 @@ export class Generations {
     return this.#kept.size;
   }
 
-  /** Starts one, which asks the model when it has a reader. */
+  /**
+   * Starts one, which asks the model when it has a reader; one that was stopped
+   * ahead has ended.
+   */
   start(options: GenerationOptions): Generation {
     const generation = new Generation(options, {
       ...this.#context,
-      onFinish: (report) => {
-        this.#keep(generation);
-        this.#context.onFinish?.(report);
-      },
+      onFinish: (answer) => this.#onFinish(generation, answer),
     });
     this.#byId.set(generation.id, generation);
+    const key = keyOf(generation.owner, generation.id);
+    const forgottenAt = this.#stoppedAhead.get(key) ?? -Infinity;
+    this.#stoppedAhead.delete(key);
+    if (forgottenAt > this.#context.clock.now()) generation.stop("stopped");
     return generation;
+  }
+
+  /**
+   * Remembers for a while that one which is not there is not wanted: what stops
+   * it may overtake what starts it.
+   */
+  stopAhead(owner: string, id: string): void {
+    const now = this.#context.clock.now();
+    const key = keyOf(owner, id);
+    this.#stoppedAhead.delete(key);
+    this.#stoppedAhead.set(key, now + STOPPED_AHEAD_SECONDS * 1000);
+    for (const [oldest, forgottenAt] of this.#stoppedAhead) {
+      if (
+        forgottenAt > now && this.#stoppedAhead.size <= MAX_STOPPED_AHEAD
+      ) break;
+      this.#stoppedAhead.delete(oldest);
+    }
   }
 
   /** Finds one that runs or is kept. */
@@ -64,7 +106,7 @@ export class Generations {
   /**
    * Lets running generations finish for a while, and starts no more.
    *
-   * @returns Resolves when none is running.
+   * @returns Resolves when none is running, and each `onFinish` has.
    */
   async drain(): Promise<void> {
     const { clock, limits } = this.#context;
@@ -78,6 +120,17 @@ export class Generations {
       clock.clearTimeout(timer);
     }
     for (const timer of this.#kept.values()) clock.clearTimeout(timer);
+    await Promise.all(this.#settling.values());
+  }
+
+  #onFinish(generation: Generation, answer: FinishedAnswer): void {
+    const { onFinish, onError } = this.#context;
+    const settled = settle(() => onFinish?.(answer), onError);
+    if (settled !== undefined) {
+      this.#settling.set(generation, settled);
+      settled.then(() => this.#settling.delete(generation));
+    }
+    this.#keep(generation);
   }
 
   #keep(generation: Generation): void {
@@ -96,9 +149,19 @@ export class Generations {
   }
 
   #forget(generation: Generation): void {
+    const settled = this.#settling.get(generation);
+    if (settled !== undefined) {
+      settled.then(() => this.#forget(generation));
+      return;
+    }
+    if (!this.#kept.has(generation)) return;
     this.#context.clock.clearTimeout(this.#kept.get(generation));
     this.#kept.delete(generation);
     this.#byId.delete(generation.id);
     this.#keptCharacters -= generation.transcript.length;
   }
+}
+
+function keyOf(owner: string, id: string): string {
+  return `${id} ${owner}`;
 }

@@ -47,7 +47,7 @@ export interface Limits {
   /**
    * How long running generations may finish when the server stops.
    *
-   * @default {3}
+   * @default {25}
    */
   drainSeconds: number;
   /**
@@ -117,7 +117,7 @@ export const DEFAULT_LIMITS: Readonly<Limits> = {
   connectionSeconds: 600,
   firstTokenSeconds: 60,
   tokenGapSeconds: 30,
-  drainSeconds: 3,
+  drainSeconds: 25,
   bodySeconds: 10,
   outputCharacters: 1_000_000,
   depth: 128,

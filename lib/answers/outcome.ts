@@ -50,6 +50,7 @@ export const RETRYABLE = {
   content_filtered: false,
   output_too_large: false,
   stopped: false,
+  abandoned: true,
   interrupted: true,
   internal: true,
 } as const;

@@ -139,21 +139,6 @@ export class Access {
       this.#listed.some((listed) => new URL(listed).host === host);
   }
 
-  /** Adds the headers that let pages read the response (Fetch standard, CORS). */
-  addCorsHeaders(request: Request, headers: Headers): void {
-    const { corsOrigins } = this.#options;
-    headers.set("access-control-expose-headers", "Retry-After");
-    if (corsOrigins === "*") {
-      headers.set("access-control-allow-origin", "*");
-      return;
-    }
-    headers.append("vary", "Origin");
-    const origin = request.headers.get("origin");
-    if (origin === null || !this.#listed.includes(origin)) return;
-    headers.set("access-control-allow-origin", origin);
-    headers.set("access-control-allow-credentials", "true");
-  }
-
   #ownerOfToken(token: string): string | undefined {
     const digest = sha256(token);
     let owner: string | undefined;

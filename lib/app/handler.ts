@@ -3,23 +3,19 @@
 import { serveDir } from "@std/http/file-server";
 import type { Limits } from "../answers/limits.ts";
 import { type Clock, systemClock } from "../clock.ts";
-import {
-  checkSchema,
-  type JsonSchema,
-  SchemaError,
-} from "../schemas/schema.ts";
-import { type FieldStreams, STREAM_METHODS } from "../server.ts";
+import type { JsonSchema } from "../schemas/schema.ts";
+import type { FieldStreams } from "../server.ts";
 import { allowMembers, readJsonObject } from "../wire/body.ts";
 import type { Budgets } from "../wire/budgets.ts";
+import { addCorsHeaders, preflight, STREAM_METHODS } from "../wire/cors.ts";
 import {
   allowMethods,
-  errorResponse,
+  failureResponse,
   HttpError,
   methodNotAllowed,
   refuse,
 } from "../wire/http_error.ts";
 import { promptTooLong, WORDS } from "../wire/messages.ts";
-import { preferredLanguage } from "../wire/negotiation.ts";
 import { Access } from "./access.ts";
 import type { Config } from "./config.ts";
 
@@ -77,20 +73,15 @@ class Routes {
     try {
       response = await this.#route(request, info);
     } catch (error) {
-      const language = preferredLanguage(request);
-      if (error instanceof HttpError) {
-        response = errorResponse(error, language);
-      } else {
-        this.#options.onError?.(error);
-        response = errorResponse(
-          new HttpError(500, "internal", WORDS.internal),
-          language,
-        );
-      }
+      response = failureResponse(error, request, this.#options.onError);
     }
     response.headers.set("x-content-type-options", "nosniff");
     response.headers.set("referrer-policy", "no-referrer");
-    this.#access.addCorsHeaders(request, response.headers);
+    addCorsHeaders(
+      request,
+      response.headers,
+      this.#options.config.corsOrigins,
+    );
     return response;
   }
 
@@ -115,7 +106,7 @@ class Routes {
 
   #health(request: Request): Response {
     allowMethods(request, ["GET", "HEAD"], PAGE_METHODS);
-    return this.#options.streams.draining
+    return this.#options.streams.health.draining
       ? Response.json(
         { status: "draining", message: "Server is shutting down" },
         { status: 503, headers: { "cache-control": "no-store" } },
@@ -169,18 +160,15 @@ class Routes {
     if (principal === undefined) throw unauthorized();
     return streams.handle(request, {
       ...principal,
-      question: (members) => {
-        // Queries may hold more; a schema does not fit into one.
-        if (request.method === "POST") {
-          allowMembers(members, ["prompt", "schema"]);
-        } else {
-          delete members.schema;
-        }
-        const own = readSchema(members.schema);
+      question: ({ input, body }) => {
+        // A schema does not fit into a query.
+        allowMembers(body, ["prompt", "schema"]);
+        const prompt = request.method === "POST" ? body.prompt : input.prompt;
+        const isOwn = body.schema !== undefined;
         return {
-          prompt: this.#readPrompt(members.prompt),
-          schema: own ?? schema,
-          validated: own !== undefined || schemaGiven,
+          prompt: this.#readPrompt(prompt),
+          schema: isOwn ? body.schema as JsonSchema : schema,
+          validated: isOwn || schemaGiven,
         };
       },
       onStart: (id, { prompt }) => onPrompt?.(id, prompt!),
@@ -192,8 +180,7 @@ class Routes {
     const { headers } = request;
     const isEmbedded = headers.get("sec-fetch-mode") === "no-cors" ||
       /^(iframe|frame|embed|object)$/.test(headers.get("sec-fetch-dest") ?? "");
-    const isPrefetch = headers.get("sec-purpose")?.includes("prefetch");
-    if (isEmbedded || isPrefetch || !this.#access.allowsOrigin(request)) {
+    if (isEmbedded || !this.#access.allowsOrigin(request)) {
       throw new HttpError(403, "forbidden", WORDS.forbidden);
     }
   }
@@ -243,28 +230,6 @@ async function servePage(
     response.headers.set(name, value);
   }
   return response;
-}
-
-function preflight(): Response {
-  return new Response(null, {
-    status: 204,
-    headers: {
-      "access-control-allow-methods": STREAM_METHODS,
-      "access-control-allow-headers":
-        "Content-Type, Authorization, Last-Event-ID",
-      "access-control-max-age": "86400",
-    },
-  });
-}
-
-function readSchema(schema: unknown): JsonSchema | undefined {
-  if (schema === undefined) return undefined;
-  try {
-    return checkSchema(schema);
-  } catch (error) {
-    if (!(error instanceof SchemaError)) throw error;
-    throw new HttpError(400, "bad_request", error.words);
-  }
 }
 
 function unauthorized(): HttpError {

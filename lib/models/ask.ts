@@ -39,11 +39,15 @@ export type Part =
  * async iterator in its place, a token would cost the server 7 % more.
  * @throws {ModelError} If the provider fails.
  */
-export type Ask = (
-  question: Question,
-  signal: AbortSignal,
-  onPart: (part: Part) => void,
-) => Promise<void>;
+export interface Ask {
+  (
+    question: Question,
+    signal: AbortSignal,
+    onPart: (part: Part) => void,
+  ): Promise<void>;
+  /** The model's name, as clients see it. */
+  readonly model?: string;
+}
 
 /** How a provider can fail, in the terms of the wire protocol. */
 export type ModelErrorCode =

@@ -3,6 +3,7 @@
 import type { Language, Words } from "../language.ts";
 import type { Refusal } from "./budgets.ts";
 import { WORDS } from "./messages.ts";
+import { preferredLanguage } from "./negotiation.ts";
 
 /** A request that is answered with an error. */
 export class HttpError extends Error {
@@ -28,8 +29,23 @@ export class HttpError extends Error {
   }
 }
 
+/** The code of a status that somebody else has chosen. */
+export function defaultCode(status: number): string {
+  const codes: Record<number, string> = {
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not_found",
+    410: "expired",
+    413: "too_large",
+    415: "unsupported_media_type",
+    429: "too_many_streams",
+    503: "overloaded",
+  };
+  return codes[status] ?? (status < 500 ? "bad_request" : "internal");
+}
+
 /** The response that tells of an error. */
-export function errorResponse(
+function errorResponse(
   { status, code, words, headers }: HttpError,
   language: Language,
 ): Response {
@@ -41,6 +57,21 @@ export function errorResponse(
       ...headers,
     },
   });
+}
+
+/** The response that tells of anything thrown; what nobody expected, `onError` hears. */
+export function failureResponse(
+  error: unknown,
+  request: Request,
+  onError: ((error: unknown) => void) | undefined,
+): Response {
+  const language = preferredLanguage(request);
+  if (error instanceof HttpError) return errorResponse(error, language);
+  onError?.(error);
+  return errorResponse(
+    new HttpError(500, "internal", WORDS.internal),
+    language,
+  );
 }
 
 /** Refuses a method that an address does not know. */

@@ -55,6 +55,7 @@ export const WORDS = {
   },
   token: { zh: "token 应为字符串", en: "token must be a string" },
   prompt: { zh: "prompt 应为字符串", en: "prompt must be a string" },
+  input: { zh: "input 应为 JSON 对象", en: "input must be a JSON object" },
 } satisfies Record<string, Words>;
 
 /** That a body has more than so many bytes. */
@@ -126,6 +127,10 @@ const FAILURES: Record<ErrorCode, Words> = {
     en: "The answer is larger than allowed",
   },
   stopped: { zh: "生成已停止", en: "The generation was stopped" },
+  abandoned: {
+    zh: "没有人在接收，生成已停止",
+    en: "Nobody was reading, so the generation was stopped",
+  },
   interrupted: {
     zh: "服务器正在重启，生成已中断",
     en: "The server is restarting; the generation was interrupted",

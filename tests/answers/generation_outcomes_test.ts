@@ -90,6 +90,7 @@ const retryable: Record<ErrorCode, boolean> = {
   content_filtered: false,
   output_too_large: false,
   stopped: false,
+  abandoned: true,
   interrupted: true,
   internal: true,
 };

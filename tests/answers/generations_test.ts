@@ -1,8 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Limits } from "../../lib/answers/limits.ts";
 import type {
+  FinishedAnswer,
   Generation,
-  GenerationReport,
 } from "../../lib/answers/generation.ts";
 import { Generations } from "../../lib/answers/generations.ts";
 import type { Ask } from "../../lib/models/ask.ts";
@@ -20,9 +20,9 @@ import {
 function setUp(
   ask: Ask,
   limits: Partial<Limits> = {},
-): { generations: Generations; clock: TestClock; reports: GenerationReport[] } {
+): { generations: Generations; clock: TestClock; reports: FinishedAnswer[] } {
   const clock = new TestClock();
-  const reports: GenerationReport[] = [];
+  const reports: FinishedAnswer[] = [];
   const generations = new Generations({
     ask,
     limits: testConfig({ limits }).limits,
@@ -113,7 +113,7 @@ Deno.test("one that nobody ever reads ends, and asks nothing", async () => {
   assertEquals(generations.running, 1);
   clock.tick(1);
   assertEquals([generations.running, generations.kept], [0, 1]);
-  assertEquals(reports.map(({ outcome }) => outcome), ["stopped"]);
+  assertEquals(reports.map(({ outcome }) => outcome), ["abandoned"]);
   await turn();
   assertEquals(model.calls.length, 0);
   clock.tick(300_000);
@@ -247,6 +247,25 @@ Deno.test("a model that cannot be asked ends the generation, and throws nowhere"
   }
 });
 
+Deno.test("of those that are stopped ahead, so many are remembered", async () => {
+  const { generations, clock } = setUp(new ScriptedModel().ask);
+  const isStopped = (id: string) =>
+    start(generations, id).transcript.outcome !== undefined;
+  generations.stopAhead("me", "first");
+  for (let n = 0; n < 9_999; n++) generations.stopAhead("me", `${n}`);
+  generations.stopAhead("me", "first");
+  generations.stopAhead("me", "last");
+  assertEquals(
+    ["0", "1", "first", "last", "last"].map(isStopped),
+    [false, true, true, true, false],
+  );
+  clock.tick(60_000);
+  assertEquals(isStopped("2"), false);
+  generations.stopAll();
+  await generations.drain();
+  assertEquals(clock.timers, 0);
+});
+
 Deno.test("what is told of an ending may fail, and the next one ends too", async () => {
   const clock = new TestClock();
   const errors: unknown[] = [];
@@ -268,7 +287,7 @@ Deno.test("what is told of an ending may fail, and the next one ends too", async
   all[3]!.stop("stopped");
   await turn();
   const drain = generations.drain();
-  clock.tick(3_000);
+  clock.tick(25_000);
   await drain;
   assertEquals(errors, all.map(() => fault));
   assertEquals([generations.running, clock.timers], [0, 0]);
@@ -334,7 +353,7 @@ Deno.test("draining waits for those that run, and ends them after a while", asyn
   model.calls[0]!.say('{"a":1}');
   model.calls[0]!.end();
   await until(() => reports.length === 1);
-  clock.tick(2999);
+  clock.tick(24_999);
   await turn();
   assertEquals([drained, generations.running], [false, 1]);
   clock.tick(1);

@@ -614,18 +614,78 @@ Deno.test("pages that are not in the list start and stop nothing, however they a
 Deno.test("in any mode nothing is started by an image, a frame or a prefetch", async () => {
   const { server, model } = startQuick();
   await using _ = server;
-  for (
-    const headers of [
-      { "sec-fetch-mode": "no-cors" },
-      { "sec-fetch-dest": "iframe" },
-      { "sec-fetch-dest": "object" },
-      { "sec-purpose": "prefetch" },
-    ]
-  ) {
-    const { status } = await send(server, "/helloworld", { headers });
-    assertEquals(status, 403);
+  const agents = [
+    "Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)",
+    "Slackbot 1.0 (+https://api.slack.com/robots)",
+    "Slack-ImgProxy (+https://api.slack.com/robots)",
+    "Mozilla/5.0 (compatible; Discordbot/2.0; +https://discordapp.com)",
+    "Twitterbot/1.0",
+    "facebookexternalhit/1.1 (+http://www.facebook.com/externalhit_uatext.php)",
+    "WhatsApp/2.23.20.0 A",
+    "TelegramBot (like TwitterBot)",
+    "LinkedInBot/1.0 (compatible; Mozilla/5.0; Apache-HttpClient)",
+    "Mozilla/5.0 (Windows NT 6.1; WOW64) SkypeUriPreview Preview/0.5",
+    // iMessage, and Lark.
+    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_11_1) AppleWebKit/601.2.4 (KHTML, like Gecko) Version/9.0.1 Safari/601.2.4 facebookexternalhit/1.1 Facebot Twitterbot/1.0",
+    "Mozilla/5.0 (compatible; LarkUrl2Meta/1.0)",
+    "facebookexternalhit/1.1;line-poker/1.0",
+    "facebookexternalhit/1.1; kakaotalk-scrap/1.0",
+    "Mozilla/5.0 (compatible; redditbot/1.0; +http://www.reddit.com/feedback)",
+    "Mozilla/5.0 (compatible; Pinterestbot/1.0)",
+    "Snap URL Preview Service; bot; snapchat; https://developers.snap.com",
+    "Synapse (bot; +https://github.com/matrix-org/synapse)",
+    "Bluesky Cardyb/1.1; +mailto:support@bsky.app",
+    "DingTalkBot-LinkService/1.0",
+  ];
+  const prefetches: Record<string, string>[] = [
+    { "sec-fetch-mode": "no-cors" },
+    { "sec-fetch-dest": "iframe" },
+    { "sec-fetch-dest": "object" },
+    { "sec-purpose": "prefetch" },
+    { "sec-purpose": "prefetch;prerender" },
+    { "purpose": "prefetch" },
+    { "purpose": "Preview" },
+    { "x-purpose": "preview" },
+    { "x-purpose": "prefetch" },
+    { "x-moz": "prefetch" },
+    ...agents.map((agent) => ({ "user-agent": agent })),
+  ];
+  for (const headers of prefetches) {
+    for (const method of ["GET", "POST", "HEAD"]) {
+      const { status } = await send(server, "/helloworld", { method, headers });
+      assertEquals(status, 403, JSON.stringify(headers));
+    }
   }
   assertEquals(model.calls.length, 0);
+  assertEquals(server.generations.running, 0);
+});
+
+Deno.test("a person's browser is not taken for a preview", async () => {
+  const { server, model } = startQuick();
+  await using _ = server;
+  const agents = [
+    "curl/8.5.0",
+    "node",
+    "Deno/2.9.6",
+    "python-requests/2.32",
+    "my-chatbot/1.0",
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36",
+    // Browsers inside chat programs, which a person looks at.
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148 MicroMessenger/8.0.42 Language/zh_CN",
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) AppleWebKit/605.1.15 Safari Line/13.20.0",
+    "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 Chrome/120 Mobile Safari/537.36 [FB_IAB/FB4A;FBAV/440.0.0.0;]",
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) AppleWebKit/605.1.15 Twitter for iPhone/10.0",
+    "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 Chrome/120 Mobile Safari/537.36 Instagram 300.0",
+    "Mozilla/5.0 (iPhone) AppleWebKit/605.1.15 Mobile/15E148 [Pinterest/iOS]",
+    "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 Chrome/120 DingTalk/7.5 Lark/7.1 Snapchat/12",
+  ];
+  for (const agent of agents) {
+    const { status } = await send(server, "/helloworld", {
+      headers: { "user-agent": agent, "accept": "application/json" },
+    });
+    assertEquals(status, 202, agent);
+  }
+  assertEquals(model.calls.length, agents.length);
 });
 
 Deno.test("a name that leads here from elsewhere makes no page our own", async () => {

@@ -135,6 +135,38 @@ Deno.test("a second signal ends the server at once", async () => {
   await server.awaitOutput(" stopping");
   server.signal("SIGINT");
   assertEquals((await server.status).code, 1);
+  assert(!server.output.includes("Ctrl-C"), "It has no terminal");
   // The client sees that it broke, and no end.
   assert(await broken);
 });
+
+Deno.test({
+  name: "on a terminal the first Ctrl-C says what a second one does",
+  ignore: !hasScript(),
+  async fn() {
+    await using upstream = new Upstream((call) => call.say('{"title":"a'));
+    await using server = await ServerProcess.start({
+      ...settingsFor(upstream),
+      LIMITS: JSON.stringify({ drainSeconds: 100 }),
+    }, { terminal: true });
+    const { rest } = await follow(server.url);
+    const broken = rest.then(() => false, () => true);
+    await server.type("\x03");
+    await server.awaitOutput("to stop at once");
+    assert(server.output.includes("100 s to finish. Press Ctrl-C again"));
+    await server.type("\x03");
+    assertEquals((await server.status).code, 1);
+    assert(await broken);
+  },
+});
+
+/** Whether util-linux's `script` is there, which makes terminals. */
+function hasScript(): boolean {
+  try {
+    const { stdout } = new Deno.Command("script", { args: ["--version"] })
+      .outputSync();
+    return new TextDecoder().decode(stdout).includes("util-linux");
+  } catch {
+    return false;
+  }
+}

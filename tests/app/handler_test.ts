@@ -374,7 +374,7 @@ Deno.test("a client that polls no more lets the model stop", async () => {
   clock.tick(1);
   assert(model.calls[0]!.signal.aborted);
   const last = await ask(server, `/helloworld?id=${id}`, { headers: asJson });
-  assertEquals((await last.json()).code, "stopped");
+  assertEquals((await last.json()).code, "abandoned");
 });
 
 Deno.test("JSON is for who prefers it", async () => {

@@ -399,7 +399,8 @@ Deno.test("the last reader's leaving stops the model, after a while", async () =
   await call.closed;
   const events = await readAll(await fetch(url));
   assertEquals(stateAfter(events), { title: "aaa" });
-  assertEquals(events.at(-1)!.data.code, "stopped");
+  assertEquals(events.at(-1)!.data.code, "abandoned");
+  assertEquals(events.at(-1)!.data.retryable, true);
   assertEquals(upstream.calls.length, 1);
 });
 
@@ -418,6 +419,74 @@ Deno.test("DELETE stops the model at once, and its readers see it", async () => 
   await call.closed;
   assertEquals((await reader).at(-1)!.data.code, "stopped");
   assertEquals(server.reports.map(({ outcome }) => outcome), ["stopped"]);
+});
+
+Deno.test("a DELETE that overtakes its POST stops it all the same", async (t) => {
+  const alice = "alice-has-this-token";
+  const bob = "and-this-one-is-bobs";
+  const clock = new TestClock();
+  await using upstream = new Upstream();
+  await using server = startServer({
+    ask: createAsk(upstream.options()),
+    config: testConfig({
+      accessTokens: [alice, bob],
+      limits: { resumesPerMinute: 10 },
+    }),
+    clock,
+  });
+  const send = (method: string, id: string, token = alice) =>
+    fetch(`${server.url}/helloworld?id=${id}`, {
+      method,
+      headers: { authorization: `Bearer ${token}` },
+    });
+  await t.step("its reader is told, and no model is asked", async () => {
+    const id = makeGenerationId();
+    assertEquals((await send("DELETE", id)).status, 204);
+    const events = await readAll(await send("POST", id));
+    assertEquals(events.map(({ data }) => data.code ?? data.status), [
+      "start",
+      "stopped",
+    ]);
+    // Again, as of any answer that has ended.
+    const again = await readAll(await send("POST", id));
+    assertEquals(again.at(-1)!.data.code, "stopped");
+    assertEquals(upstream.calls.length, 0);
+  });
+  await t.step("nobody else's is stopped by it", async () => {
+    const id = makeGenerationId();
+    await send("DELETE", id);
+    const response = await send("POST", id, bob);
+    const call = await upstream.nextCall();
+    call.say('{"title":"b"}');
+    call.end();
+    assertEquals((await readAll(response)).at(-1)!.data.status, "end");
+  });
+  await t.step("it is forgotten after a while", async () => {
+    const id = makeGenerationId();
+    await send("DELETE", id);
+    clock.tick(60_000);
+    const response = await send("POST", id);
+    const call = await upstream.nextCall();
+    // One that is known is stopped, however many have been.
+    for (let n = 0; n < 30; n++) {
+      assertEquals((await send("DELETE", id)).status, 204);
+    }
+    await call.closed;
+    assertEquals((await readAll(response)).at(-1)!.data.code, "stopped");
+  });
+  await t.step("each client may do it so often", async () => {
+    const first = makeGenerationId();
+    assertEquals((await send("DELETE", first, bob)).status, 204);
+    const statuses: number[] = [];
+    for (let n = 0; n < 20; n++) {
+      const response = await send("DELETE", makeGenerationId());
+      await response.body?.cancel();
+      statuses.push(response.status);
+    }
+    assertEquals(statuses.at(-1), 429);
+    const events = await readAll(await send("POST", first, bob));
+    assertEquals(events.at(-1)!.data.code, "stopped");
+  });
 });
 
 Deno.test("a provider that fails in the middle ends the answer, and what was shown stays", async (t) => {
@@ -512,13 +581,13 @@ Deno.test("a provider that answers when the client has gone is heard by nobody",
   connection.close();
   await until(() => server.budgets.openStreams === 0);
   clock.tick(15_000);
-  assertEquals(server.reports.map(({ outcome }) => outcome), ["stopped"]);
+  assertEquals(server.reports.map(({ outcome }) => outcome), ["abandoned"]);
   call.say('{"title":"late"}');
   call.end();
   await call.closed;
   const events = await readAll(await fetch(url));
   assertEquals(stateAfter(events), undefined);
-  assertEquals(events.at(-1)!.data.code, "stopped");
+  assertEquals(events.at(-1)!.data.code, "abandoned");
   assertEquals(server.errors, []);
 });
 
