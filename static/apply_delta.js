@@ -36,6 +36,51 @@ export function applyDelta(state, { data, reset = [] }) {
 }
 
 /**
+ * The delta that makes one state out of an earlier one, for clients that poll.
+ * What was taken back makes it a reset of the whole.
+ *
+ * The work is linear in the states.
+ *
+ * @param {unknown} from The earlier state.
+ * @param {unknown} to The later one. Its objects may become part of the delta.
+ * @returns {Delta | undefined} `undefined` if they are equal.
+ */
+export function deltaBetween(from, to) {
+  try {
+    const data = added(from, to);
+    return data === undefined ? undefined : { data };
+  } catch {
+    return { reset: [""], data: to };
+  }
+}
+
+/**
+ * @param {unknown} from
+ * @param {unknown} to
+ * @returns {unknown} `undefined` if they are equal.
+ * @throws {TypeError} If something in `from` is not in `to`.
+ */
+function added(from, to) {
+  if (from === undefined) return to;
+  if (from === to) return undefined;
+  if (typeof from === "string" && typeof to === "string") {
+    if (to.startsWith(from)) return to.slice(from.length);
+  }
+  if (
+    !isContainer(from) || !isContainer(to) ||
+    Array.isArray(from) !== Array.isArray(to) ||
+    !Object.keys(from).every((key) => Object.hasOwn(to, key))
+  ) throw misfit("");
+  /** @type {Record<string, unknown> | undefined} */
+  let result;
+  for (const key of Object.keys(to)) {
+    const data = added(member(from, key), to[key]);
+    if (data !== undefined) setMember(result ??= {}, key, data);
+  }
+  return result;
+}
+
+/**
  * @param {unknown} state
  * @param {unknown} data
  * @param {string} pointer

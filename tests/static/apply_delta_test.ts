@@ -4,8 +4,11 @@ import {
   assertStrictEquals,
   assertThrows,
 } from "@std/assert";
+import fc from "fast-check";
 import { applyDelta, type Delta } from "../../lib/mod.ts";
-import { merge, withProto } from "../_stream.ts";
+import { deltaBetween } from "../../static/apply_delta.js";
+import { sizes, texts } from "../_documents.ts";
+import { cut, merge, parse, process, withProto } from "../_stream.ts";
 
 /** Makes the value and all that is in it unchangeable. */
 function freeze<T>(value: T): T {
@@ -232,3 +235,50 @@ Deno.test(
     assert(typeof [].push === "function");
   }),
 );
+
+Deno.test("deltaBetween leads from any state to any other, by appending where that is enough", () => {
+  const state = fc.option(fc.jsonValue({ maxDepth: 4 }), { nil: undefined });
+  fc.assert(fc.property(state, state, (from, to) => {
+    const delta = deltaBetween(freeze(from), freeze(to));
+    const start = structuredClone(from);
+    assertEquals(applyDelta(start, delta ?? {}), to);
+    if (from !== undefined) {
+      assertStrictEquals(deltaBetween(from, structuredClone(from)), undefined);
+    }
+  }));
+  fc.assert(fc.property(texts(), sizes, (text, sizes) => {
+    let state: unknown;
+    for (const delta of process(parse(cut(text, sizes)))) {
+      const before = structuredClone(state);
+      state = applyDelta(state, delta);
+      // What was reset by a duplicate key may be written again just so.
+      if (delta.reset === undefined) {
+        assertStrictEquals(deltaBetween(before, state)?.reset, undefined);
+      }
+      assertEquals(
+        applyDelta(before, deltaBetween(before, state) ?? {}),
+        state,
+      );
+    }
+  }));
+});
+
+Deno.test("deltaBetween tells no more than what is new", () => {
+  for (
+    const [from, to, delta] of [
+      [undefined, undefined, undefined],
+      [undefined, {}, { data: {} }],
+      [{}, {}, undefined],
+      [{}, undefined, { reset: [""], data: undefined }],
+      [{ a: "b" }, { a: "bc" }, { data: { a: "c" } }],
+      [{ a: "b" }, { a: "c" }, { reset: [""], data: { a: "c" } }],
+      [{ a: "b", n: 1 }, { n: 1 }, { reset: [""], data: { n: 1 } }],
+      [{ a: [1, { b: [] }] }, { a: [1, { b: ["x"] }, null] }, {
+        data: { a: { 1: { b: { 0: "x" } }, 2: null } },
+      }],
+      [{ a: [] }, { a: {} }, { reset: [""], data: { a: {} } }],
+      [1, 2, { reset: [""], data: 2 }],
+      [null, null, undefined],
+    ] as const
+  ) assertEquals(deltaBetween(from, to), delta);
+});
