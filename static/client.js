@@ -23,7 +23,7 @@
  * @module
  */
 
-import { applyDelta } from "./apply_delta.js";
+import { applyDelta, deltaBetween } from "./apply_delta.js";
 
 /** @typedef {import("./apply_delta.js").Delta} Delta */
 
@@ -33,6 +33,8 @@ import { applyDelta } from "./apply_delta.js";
  * @property {string} model Who answers.
  * @property {string} message
  * @property {number} protocol
+ * @property {number | null} [linger] How many seconds the answer goes on that
+ * nobody reads; `null`: to its end.
  */
 
 /**
@@ -61,6 +63,8 @@ import { applyDelta } from "./apply_delta.js";
  * @property {number} [offset] UTF-16 code units of the model's text.
  * @property {number} [delay] Milliseconds.
  * @property {string} [code] Why it waits, where the server said so.
+ * @property {boolean} [polling] Whether it asks again and again, because
+ * something on the way lets no event stream through.
  */
 
 /**
@@ -76,12 +80,19 @@ import { applyDelta } from "./apply_delta.js";
  * makes it safe to send the request again. Default: a random one.
  * @property {string} [lastEventId] Carries on after this event, and never starts
  * an answer. `<id>.0` follows from the beginning.
- * @property {unknown} [state] What the events up to `lastEventId` made.
+ * @property {unknown} [state] What the events up to `lastEventId` made: it is
+ * needed, except after `<id>.0`.
+ * @property {string} [reasoning] What the model thought up to there.
+ * @property {RequestCredentials} [credentials] Whether cookies go to another
+ * origin, as for `fetch`.
  * @property {AbortSignal} [signal] Leaves when aborted, as `close()` does.
  * @property {typeof fetch} [fetch] Default: `globalThis.fetch`.
  * @property {number} [idleMilliseconds] A connection on which nothing comes for
  * so long is given up for dead. (The server pings every 15 seconds.)
- * Default: 45,000.
+ * Default: 45,000. After a third of it, a page that is shown again or is online
+ * again makes a new connection at once.
+ * @property {number} [connectMilliseconds] How long a connection may take to
+ * bring its first byte. Default: 10,000.
  * @property {number} [attempts] How often in a row connecting may fail, or the
  * server may ask to come back later. Time without a network does not count.
  * Default: 8.
@@ -99,6 +110,9 @@ import { applyDelta } from "./apply_delta.js";
  * @property {(connection: Connection) => void} [onConnection]
  * @property {(event: { id: string, data: string }) => void} [onEvent] Each event
  * as it came, before it is looked at.
+ *
+ * What a callback throws, or its promise rejects with, goes to the console,
+ * ends the stream and rejects `finished`.
  */
 
 /**
@@ -114,7 +128,8 @@ export class FieldStreamError extends Error {
   /**
    * @param {string} code One of the protocol's; or `connection_lost`, when
    * connecting failed too often; or `bad_response`, when something else than a
-   * fieldstream server answered.
+   * fieldstream server answered; or `redirected`, when the question would have
+   * been lost on the way to where the server is now.
    * @param {string} message For people; Chinese where the server wrote it.
    * @param {boolean} retryable Whether asking anew may help.
    * @param {string} [path] JSON Pointer of the field that was being written.
@@ -169,15 +184,39 @@ export class FieldStream {
   #options;
   /** @type {unknown} */
   #state;
+  #reasoning;
   /** Of the last event that is part of the state; "" before the first. */
-  #lastEventId = "";
+  #lastEventId;
   #bytes = 0;
   /** What the server asks clients to wait before they come back. */
   #retry = 1_000 + 1_000 * Math.random();
-  /** Connections since the last event. */
+  /** How long the answer goes on that nobody reads, in milliseconds. */
+  #linger = 15_000;
+  /** Connections since the last byte. */
   #attempt = 0;
+  /** Connections since the last one that was an event stream and lived. */
+  #fruitless = 0;
+  /** Whether the answer comes by polls. */
+  #polling = false;
+  /** Whether something that is not the server has just refused us. */
+  #refused = false;
+  /** When something last came, or was asked for. */
+  #heard = 0;
+  /** When something last came. */
+  #reached = 0;
+  /** How long it may be silent now, and once it is open. */
+  #patience = 0;
+  #idle;
+  /** When the server wants us back. */
+  #due = 0;
+  /** When the network went away. */
+  #wentOffline = 0;
+  /** Whether the next connection is made without a pause. */
+  #hurry = false;
   /** Set once nothing more is wanted. @type {"stopped" | "closed" | undefined} */
   #left;
+  /** What a callback threw. @type {{ error: unknown } | undefined} */
+  #failure;
   /** Ends the connection that is open or being made. */
   #hangUp = () => {};
   /** Ends the pause between two connections. */
@@ -188,14 +227,19 @@ export class FieldStream {
    * @param {StreamOptions} options
    */
   constructor(url, options) {
-    const { id, lastEventId = "", schema, method = "POST", signal } = options;
+    const { id, lastEventId = "", schema, method, signal } = options;
     if (method === "GET" && schema !== undefined) {
       throw new TypeError("Cannot send a schema: the method is GET");
     }
-    const [followed] = lastEventId.split(".");
+    const [followed, offset] = lastEventId.split(".");
     if (id && followed && id !== followed) {
       throw new TypeError(
         `Cannot follow "${id}": lastEventId is of "${followed}"`,
+      );
+    }
+    if (lastEventId && offset !== "0" && !("state" in options)) {
+      throw new TypeError(
+        `Cannot carry on after "${lastEventId}": its state is missing`,
       );
     }
     this.#url = new URL(url, globalThis.location?.href);
@@ -203,17 +247,20 @@ export class FieldStream {
     this.#url.searchParams.set("id", this.id);
     this.#options = options;
     this.#state = options.state;
+    this.#reasoning = options.reasoning ?? "";
     this.#lastEventId = lastEventId;
+    this.#idle = options.idleMilliseconds ?? 45_000;
 
     const leave = () => this.close();
-    const online = () => this.#wake();
     if (signal?.aborted) this.#left = "closed";
     signal?.addEventListener("abort", leave);
-    globalThis.addEventListener?.("online", online);
+    const stopListening = this.#listen();
     this.finished = this.#run().finally(() => {
       signal?.removeEventListener("abort", leave);
-      globalThis.removeEventListener?.("online", online);
+      stopListening();
     });
+    // Has been reported: where nobody waits, it does not end the process.
+    this.finished.catch(() => {});
   }
 
   /** The answer so far. @returns {any} */
@@ -221,12 +268,17 @@ export class FieldStream {
     return this.#state;
   }
 
+  /** What the model thought so far. */
+  get reasoning() {
+    return this.#reasoning;
+  }
+
   /** With it and the state, `streamFields` carries on from here. */
   get lastEventId() {
     return this.#lastEventId;
   }
 
-  /** Of all responses' bodies. */
+  /** Of all event streams. */
   get bytesReceived() {
     return this.#bytes;
   }
@@ -240,11 +292,14 @@ export class FieldStream {
   async stop() {
     if (this.#left) return;
     this.#leave("stopped");
-    const { headers, fetch = globalThis.fetch } = this.#options;
+    const { fetch = globalThis.fetch } = this.#options;
+    const request = this.#request();
+    // A redirect may make a GET of it: one that never starts an answer.
+    request.headers.set("Last-Event-ID", `${this.id}.0`);
     try {
       const response = await fetch(this.#url, {
+        ...request,
         method: "DELETE",
-        ...(headers && { headers }),
         keepalive: true,
       });
       await response.body?.cancel();
@@ -270,139 +325,279 @@ export class FieldStream {
     this.reconnect();
   }
 
+  /**
+   * Calls back.
+   *
+   * @template {Extract<keyof StreamOptions, `on${string}`>} Name
+   * @param {Name} name
+   * @param {Parameters<Required<StreamOptions>[Name]>[0]} value
+   */
+  #tell(name, value) {
+    if (this.#failure) return;
+    try {
+      const callback = /** @type {((value: unknown) => any) | undefined} */ (
+        this.#options[name]
+      );
+      const fail = (/** @type {unknown} */ error) => this.#fail(error);
+      callback?.(value)?.then?.(undefined, fail);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** @param {unknown} error */
+  #fail(error) {
+    this.#failure ??= { error };
+    console.error(error);
+    this.close();
+  }
+
   /** @returns {Promise<Result>} */
   async #run() {
     await undefined; // whoever called gets the stream before the callbacks come
-    const { attempts = 8, onConnection, onEnd, onError } = this.#options;
+    /** @type {Result} */
+    let result = { status: "closed", state: undefined };
+    try {
+      result = await this.#untilOver();
+    } catch (error) {
+      this.#fail(error);
+    }
+    if (this.#failure) throw this.#failure.error;
+    return result;
+  }
+
+  /** @returns {Promise<Result>} */
+  async #untilOver() {
+    const { attempts = 8 } = this.#options;
     while (!this.#left) {
       const outcome = await this.#connect();
       if (this.#left) break;
-      let { error } = outcome;
-      if (error && outcome.delay !== undefined && this.#attempt < attempts) {
-        await this.#pause(outcome.delay, error.code);
+      const { end, error, delay } = outcome;
+      if (delay !== undefined && (!error || this.#attempt < attempts)) {
+        await this.#pause(delay, error, outcome.code);
         continue;
       }
       this.#left = "closed";
-      onConnection?.({ status: "closed", attempt: this.#attempt });
-      if (outcome.end) {
-        onEnd?.(outcome.end);
-        return { status: "end", state: this.#state, end: outcome.end };
+      this.#tell("onConnection", { status: "closed", attempt: this.#attempt });
+      if (end) {
+        this.#tell("onEnd", end);
+        return { status: "end", state: this.#state, end };
       }
-      error ??= badResponse("an outcome was expected");
-      onError?.(error);
-      return { status: "error", state: this.#state, error };
+      const told = /** @type {FieldStreamError} */ (error);
+      this.#tell("onError", told);
+      return { status: "error", state: this.#state, error: told };
     }
-    onConnection?.({ status: "closed", attempt: this.#attempt });
-    return { status: this.#left ?? "closed", state: this.#state };
+    this.#tell("onConnection", { status: "closed", attempt: this.#attempt });
+    return { status: this.#left, state: this.#state };
   }
 
   /**
-   * One connection, from the request to its end. An error with a delay is no
-   * reason to give up.
+   * One connection, from the request to its end. Where there is a delay, that is
+   * no reason to give up.
    *
-   * @returns {Promise<{ end?: EndEvent, error?: FieldStreamError, delay?: number }>}
+   * @returns {Promise<Outcome>}
    */
   async #connect() {
-    const { onConnection, fetch = globalThis.fetch } = this.#options;
+    const { connectMilliseconds = 10_000 } = this.#options;
+    // Where no event stream comes through, only each tenth connection tries to
+    // be one.
+    const polls = this.#fruitless > 2 && this.#fruitless % 10 !== 0;
+    const tries = this.#polling && !polls;
+    this.#fruitless++;
+    this.#hurry = false;
+    this.#heard = Date.now();
+    this.#patience = Math.min(tries ? 3_000 : connectMilliseconds, this.#idle);
     const controller = new AbortController();
     this.#hangUp = () => controller.abort();
-    onConnection?.({ status: "connecting", attempt: this.#attempt });
-    const dead = this.#watch();
-    /** @type {ReadableStreamDefaultReader<Uint8Array> | undefined} */
-    let reader;
+    const forget = this.#watch();
+    if (!this.#polling) this.#connection("connecting");
     try {
-      /** @type {Response | undefined} */
-      const response = await fetch(...this.#request(controller.signal))
-        .catch(() => undefined);
-      if (!response) return this.#lost();
-      if (response.status === 204) return { end: {} };
-      if (!response.ok) return await this.#rejected(response);
-      const type = response.headers.get("Content-Type") ?? "none";
-      if (!/^text\/event-stream\b/i.test(type) || !response.body) {
-        controller.abort();
-        return { error: badResponse(`an event stream was expected: ${type}`) };
+      const response = await this.#ask(polls, controller.signal);
+      const type = response?.headers.get("Content-Type");
+      const outcome = !response
+        ? this.#lost()
+        : response.ok && response.body && isEventStream(response)
+        ? await this.#follow(response.body, controller.signal)
+        : await this.#read(response, polls, `${response.status} ${type}`);
+      if (!tries || !this.#polling || outcome.delay === undefined) {
+        if (outcome.error) this.#polling = false;
+        return outcome;
       }
-      const offset = Number(this.#lastEventId.split(".")[1] ?? 0);
-      onConnection?.({
-        status: "open",
-        attempt: this.#attempt,
-        ...(this.#lastEventId && { offset }),
-      });
+      return { delay: outcome.delay };
+    } catch (error) {
+      if (error instanceof FieldStreamError) return { error };
+      throw error;
+    } finally {
+      forget();
+      this.#hangUp = () => {};
+      controller.abort();
+    }
+  }
 
-      const events = new EventStreamParser();
-      reader = response.body.getReader();
+  /** What all requests have. @returns {RequestInit & { headers: Headers }} */
+  #request() {
+    const { credentials, headers } = this.#options;
+    return {
+      headers: new Headers(headers),
+      cache: "no-store",
+      ...(credentials && { credentials }),
+    };
+  }
+
+  /**
+   * @param {boolean} polls
+   * @param {AbortSignal} signal
+   * @returns {Promise<Response | undefined>} Nothing, if there is no connection.
+   */
+  async #ask(polls, signal) {
+    const { prompt, schema, method = "POST" } = this.#options;
+    const request = { ...this.#request(), signal };
+    const { headers } = request;
+    headers.set("Accept", polls ? "application/json" : "text/event-stream");
+    if (this.#lastEventId) {
+      headers.set("Last-Event-ID", this.#lastEventId);
+      return await this.#fetch(this.#url, request);
+    }
+    /** @type {RequestInit} */
+    const question = { ...request, redirect: "manual" };
+    if (method === "POST") {
+      headers.set("Content-Type", "application/json");
+      question.method = method;
+      question.body = JSON.stringify({ prompt, schema });
+    }
+    let url = this.#url;
+    for (let hops = 0, heads = 0; hops < 9; hops++) {
+      url = new URL(url);
+      url.searchParams.set("id", this.id);
+      if (method === "GET" && prompt !== undefined) {
+        url.searchParams.set("prompt", prompt);
+      }
+      const response = await this.#fetch(url, question);
+      if (!response || !isRedirect(response)) return response;
+      // Sent as a GET without its body, it would be another question. Browsers
+      // do not tell where it leads to, nor whether a POST stays one: a HEAD does,
+      // and starts nothing.
+      await response.body?.cancel();
+      let place = [307, 308].includes(response.status) &&
+        response.headers.get("Location");
+      if (!place) {
+        if (heads++) break;
+        const head = await this.#fetch(url, { ...request, method: "HEAD" });
+        if (!head || head.status === 429 || head.status > 499) return head;
+        place = head.redirected && head.ok && isEventStream(head) && head.url;
+      }
+      if (!place) break;
+      const { origin } = url;
+      url = new URL(place, url);
+      // As fetch does (Fetch standard, HTTP-redirect fetch).
+      if (url.origin !== origin) headers.delete("Authorization");
+    }
+    const message = "Cannot send the question: a redirect would lose it";
+    throw new FieldStreamError("redirected", message, false);
+  }
+
+  /**
+   * @param {URL} url
+   * @param {RequestInit} request
+   * @returns {Promise<Response | undefined>}
+   */
+  async #fetch(url, request) {
+    const { fetch = globalThis.fetch } = this.#options;
+    try {
+      return await fetch(url, request);
+    } catch {
+      return undefined;
+    }
+  }
+
+  /**
+   * Takes the events of one response.
+   *
+   * @param {ReadableStream<Uint8Array>} body
+   * @param {AbortSignal} signal
+   * @returns {Promise<Outcome>}
+   */
+  async #follow(body, signal) {
+    this.#connection("open");
+    const events = new EventStreamParser();
+    const reader = body.getReader();
+    const hangUp = () => reader.cancel().catch(() => {});
+    signal.addEventListener("abort", hangUp);
+    try {
       for (;;) {
         const { done, value } = await reader.read()
           .catch(() => ({ done: true, value: undefined }));
-        if (done || !value || this.#left) return this.#lost();
-        dead.postpone();
+        if (done || !value || signal.aborted) return this.#lost();
+        if (!value.length) continue;
+        this.#patience = this.#idle;
+        this.#reach();
         this.#bytes += value.length;
         for (const event of events.write(value)) {
-          const outcome = this.#take(event);
+          this.#lived();
+          this.#tell("onEvent", event);
+          let message;
+          try {
+            message = JSON.parse(event.data);
+          } catch (error) {
+            throw badResponse(error);
+          }
+          const outcome = this.#take(event.id, message);
           if (outcome) return outcome;
-          if (controller.signal.aborted) return this.#lost();
+          if (signal.aborted) return this.#lost();
         }
+        if (events.pinged) this.#lived();
         if (events.retry !== undefined) this.#retry = events.retry;
       }
     } finally {
-      dead.forget();
-      this.#hangUp = () => {};
-      controller.abort();
-      await reader?.cancel().catch(() => {});
+      await hangUp();
     }
   }
 
-  /** @param {AbortSignal} signal @returns {[URL, RequestInit]} */
-  #request(signal) {
-    const { prompt, schema, method = "POST" } = this.#options;
-    const url = new URL(this.#url);
-    const headers = new Headers(this.#options.headers);
-    headers.set("Accept", "text/event-stream");
-    /** @type {RequestInit} */
-    const request = { headers, signal, cache: "no-store" };
-    if (this.#lastEventId) {
-      headers.set("Last-Event-ID", this.#lastEventId);
-    } else if (method === "GET") {
-      if (prompt !== undefined) url.searchParams.set("prompt", prompt);
-    } else {
-      headers.set("Content-Type", "application/json");
-      request.method = "POST";
-      request.body = JSON.stringify({ prompt, schema });
-    }
-    return [url, request];
+  /** Something has come: the way is open. */
+  #reach() {
+    this.#heard = this.#reached = Date.now();
+    this.#attempt = 0;
+    this.#refused = false;
+  }
+
+  /** An event stream comes through. */
+  #lived() {
+    this.#fruitless = 0;
+    this.#polling = false;
   }
 
   /**
-   * @param {{ id: string, data: string }} event
-   * @returns {{ end?: EndEvent, error?: FieldStreamError } | undefined}
+   * @param {string} id
+   * @param {any} message
+   * @returns {Outcome | undefined}
    */
-  #take(event) {
-    const { onEvent, onStart, onDelta, onState, onComplete, onReasoning } =
-      this.#options;
-    onEvent?.(event);
-    let message;
+  #take(id, message) {
     try {
-      message = JSON.parse(event.data);
-      if (message.status === "start") this.#state = undefined;
-      if (message.status === "chunk") {
+      if (message.status === "start") {
+        this.#state = undefined;
+        this.#reasoning = "";
+        if (message.linger !== undefined) {
+          this.#linger = (message.linger ?? Infinity) * 1_000;
+        }
+      } else if (message.status === "chunk") {
         this.#state = applyDelta(this.#state, message);
       }
     } catch (error) {
-      return { error: badResponse(String(error)) };
+      throw badResponse(error);
     }
-    this.#attempt = 0;
-    this.#lastEventId = event.id;
+    this.#lastEventId = id;
     switch (message.status) {
       case "start":
-        onStart?.(message);
+        this.#tell("onStart", message);
         break;
       case "chunk":
-        onDelta?.(message);
-        onState?.(this.#state);
-        if (message.complete) onComplete?.(message.complete);
+        this.#tell("onDelta", message);
+        this.#tell("onState", this.#state);
+        if (message.complete) this.#tell("onComplete", message.complete);
         break;
       case "reasoning":
-        onReasoning?.(String(message.data));
+        this.#reasoning += message.data;
+        this.#tell("onReasoning", message.data);
         break;
       case "end":
         return { end: message };
@@ -416,60 +611,129 @@ export class FieldStream {
 
   /** The connection broke: the next attempt waits longer each time. */
   #lost() {
-    const delay = Math.min(this.#retry * 2 ** this.#attempt, 30_000);
-    return {
-      error: new FieldStreamError(
-        "connection_lost",
-        "Cannot reach the server",
-        true,
-      ),
-      // The server's own delays are random already.
-      delay: this.#attempt ? delay * (0.75 + Math.random() / 2) : delay,
-    };
+    const error = new FieldStreamError(
+      "connection_lost",
+      "Cannot reach the server",
+      true,
+    );
+    return { error, delay: this.#backoff() };
+  }
+
+  /** A pause well below the linger. */
+  #soon() {
+    return Math.max(this.#linger / 3, 100);
+  }
+
+  /** Milliseconds until the next attempt. */
+  #backoff() {
+    // An answer that is being written does not wait for long.
+    const hurries = this.#lastEventId &&
+      Date.now() - this.#reached < this.#linger;
+    const longest = hurries ? this.#soon() : 30_000;
+    const delay = Math.min(this.#retry * 2 ** this.#attempt, longest, 30_000);
+    // The server's own delays are random already.
+    return this.#attempt ? delay * (0.75 + Math.random() / 2) : delay;
   }
 
   /**
-   * The server, or a proxy before it, answers with a status instead of events.
+   * Takes a reply that is no event stream: a poll's, the server's refusal, or
+   * the word of something in between.
    *
    * @param {Response} response
+   * @param {boolean} polls
+   * @param {string} what
+   * @returns {Promise<Outcome>}
    */
-  async #rejected(response) {
-    const { status, headers } = response;
-    const { code, message } = await response.json().catch(() => ({})) ?? {};
-    const later = [408, 425, 429, 500, 502, 503, 504].includes(status);
-    const error = new FieldStreamError(
-      typeof code === "string" ? code : codes.get(status) ?? "bad_response",
-      typeof message === "string" ? message : `HTTP ${status}`,
-      later,
-    );
-    const wait = retryAfter(headers.get("Retry-After"));
-    // Full or leaving: it says when to come back.
-    if ((status === 429 || status === 503) && wait <= 60_000) {
-      return { error, delay: wait + Math.random() * 1_000 };
+  async #read(response, polls, what) {
+    const { ok, status } = response;
+    if (status === 204 && this.#lastEventId.endsWith(".end")) {
+      return { end: {} };
     }
-    // A proxy that does not reach its server, which may be starting just now.
-    return [408, 425, 502, 504].includes(status)
-      ? { ...this.#lost(), error }
-      : { error };
+    this.#patience = this.#idle;
+    const text = await response.text().catch(() => "");
+    const body = parseJson(text);
+    if (ok && polls && body?.id === this.id && body.lastEventId) {
+      return this.#takePoll(body, text.length);
+    }
+    const wasRefused = this.#refused;
+    this.#refused = false;
+    const after = retryAfter(response.headers.get("Retry-After"));
+    let delay = this.#backoff();
+    if (after >= 0) {
+      delay = Math.min(after, 60_000) + Math.random() * 1_000;
+      this.#due = Date.now() + delay;
+    }
+    const retryable = status > 499 || [408, 425, 429].includes(status);
+    const { code, message = `HTTP ${status}` } = body ?? {};
+    const isOwn = !ok && /^[a-z_]+$/.test(code ?? "") &&
+      (body.status === "error" || later.has(code) ||
+        code === codes.get(status));
+    if (isOwn) {
+      if (!polls) this.#fruitless = 0;
+      const error = new FieldStreamError(code, String(message), retryable);
+      return later.has(code) ? { error, delay, code } : { error };
+    }
+    // Somebody's login: once, it may pass.
+    this.#refused = [401, 402, 403, 405, 422].includes(status);
+    const error = status < 400
+      ? badResponse(`an answer was expected, not ${what}`)
+      : new FieldStreamError(
+        status > 499 && status !== 503
+          ? "connection_lost"
+          : codes.get(status) ?? "bad_response",
+        `HTTP ${status}`,
+        retryable,
+      );
+    return wasRefused && this.#refused ? { error } : { error, delay };
+  }
+
+  /**
+   * @param {any} body
+   * @param {number} length
+   * @returns {Outcome}
+   */
+  #takePoll(body, length) {
+    const { lastEventId, data, reasoning = "", ...outcome } = body;
+    this.#reach();
+    if (!this.#polling) this.#connection("open", { polling: true });
+    this.#polling = true;
+    const known = this.#reasoning;
+    if (reasoning !== known) {
+      const isMore = reasoning.startsWith(known);
+      if (!isMore) this.#reasoning = "";
+      const piece = isMore ? reasoning.slice(known.length) : reasoning;
+      this.#take(lastEventId, { status: "reasoning", data: piece });
+    }
+    const delta = deltaBetween(this.#state, data);
+    if (delta) this.#take(lastEventId, { status: "chunk", ...delta });
+    this.#lastEventId = lastEventId;
+    // A long answer counts as several requests.
+    return this.#take(lastEventId, outcome) ??
+      { delay: Math.min(1_500 + length / 333, this.#soon()) };
   }
 
   /**
    * @param {number} delay
-   * @param {string} code
+   * @param {FieldStreamError} [error] Why, unless all is well.
+   * @param {string} [code]
    */
-  async #pause(delay, code) {
-    const { onConnection } = this.#options;
-    const attempt = this.#attempt;
-    const offline = isOffline();
-    // The network may be back without an event that says so.
-    if (offline) delay = 10_000;
-    else this.#attempt++;
-    onConnection?.({
-      status: offline ? "offline" : "waiting",
-      attempt,
-      delay,
-      ...(code !== "connection_lost" && { code }),
-    });
+  async #pause(delay, error, code) {
+    if (this.#hurry) return;
+    if (error) {
+      const attempt = this.#attempt;
+      const offline = isOffline();
+      if (offline) {
+        // The network may be back without an event that says so.
+        delay = 10_000;
+        this.#fruitless = 0;
+      } else this.#attempt++;
+      this.#tell("onConnection", {
+        status: offline ? "offline" : "waiting",
+        attempt,
+        delay,
+        ...(code && { code }),
+      });
+    }
     if (this.#left) return;
     await /** @type {Promise<void>} */ (new Promise((resolve) => {
       const timer = setTimeout(resolve, delay);
@@ -481,72 +745,147 @@ export class FieldStream {
     this.#wake = () => {};
   }
 
-  /** Hangs up when nothing comes for too long. */
+  /**
+   * @param {"connecting" | "open"} status
+   * @param {{ polling?: true }} [more]
+   */
+  #connection(status, more) {
+    const { length } = this.id;
+    const id = this.#lastEventId;
+    this.#tell("onConnection", {
+      status,
+      attempt: this.#attempt,
+      ...(status === "open" && id && { offset: Number(id.slice(length + 1)) }),
+      ...more,
+    });
+  }
+
+  /**
+   * Hangs up when nothing comes for too long. One timer that looks at the clock
+   * now and then costs less than one that is set anew with each piece.
+   */
   #watch() {
-    const { idleMilliseconds = 45_000 } = this.#options;
-    let last = Date.now();
-    // One timer that looks at the clock now and then costs less than one that is
-    // set anew with each piece.
+    /** @type {ReturnType<typeof setTimeout>} */
+    let timer;
     const look = () => {
-      const left = last + idleMilliseconds - Date.now();
-      if (left <= 0) this.#hangUp();
-      else timer = setTimeout(look, left);
+      const left = this.#heard + this.#patience - Date.now();
+      if (left > 0) timer = setTimeout(look, left);
+      else this.#hangUp();
     };
-    let timer = setTimeout(look, idleMilliseconds);
-    // What survived a time without a network is seldom alive.
-    const back = () => {
-      if (last <= wentOffline) this.#hangUp();
+    look();
+    return () => clearTimeout(timer);
+  }
+
+  /**
+   * A page that is shown again, or online again, finds out at once whether its
+   * connection has survived, and waits no longer.
+   *
+   * @returns {() => void} Ends it.
+   */
+  #listen() {
+    const { document } =
+      /** @type {{ document?: EventTarget & { visibilityState: string } }} */ (
+        globalThis
+      );
+    const listener = (/** @type {Event} */ { type }) => {
+      const now = Date.now();
+      if (type === "offline") this.#wentOffline = now;
+      else if (
+        // The server has said when.
+        now >= this.#due &&
+        (type !== "visibilitychange" || document?.visibilityState !== "hidden")
+      ) {
+        if (
+          now - this.#heard > this.#idle / 3 ||
+          // What survived a time without a network is seldom alive.
+          this.#heard <= this.#wentOffline
+        ) {
+          this.#hurry = true;
+          this.#hangUp();
+        }
+        this.#wake();
+      }
     };
-    let wentOffline = 0;
-    const gone = () => wentOffline = Date.now();
-    globalThis.addEventListener?.("offline", gone);
-    globalThis.addEventListener?.("online", back);
-    return {
-      postpone() {
-        last = Date.now();
-      },
-      forget() {
-        clearTimeout(timer);
-        globalThis.removeEventListener?.("offline", gone);
-        globalThis.removeEventListener?.("online", back);
-      },
+    const listened = /** @type {[EventTarget | undefined, string][]} */ ([
+      [globalThis, "online"],
+      [globalThis, "offline"],
+      [globalThis, "pageshow"],
+      [document, "visibilitychange"],
+    ]);
+    for (const [target, type] of listened) {
+      target?.addEventListener?.(type, listener);
+    }
+    return () => {
+      for (const [target, type] of listened) {
+        target?.removeEventListener?.(type, listener);
+      }
     };
   }
 }
 
-/** What a status means when the body does not say. */
+/**
+ * What a connection has led to. One with a delay is followed by another.
+ *
+ * @typedef {object} Outcome
+ * @property {EndEvent} [end]
+ * @property {FieldStreamError} [error]
+ * @property {number} [delay] Milliseconds.
+ * @property {string} [code] Why, where the server said so.
+ */
+
+/** The server's refusals that are no reason to give up. */
+const later = new Set(["overloaded", "draining", "too_many_streams"]);
+
+/** The codes of the statuses. */
 const codes = new Map([
   [400, "bad_request"],
   [401, "unauthorized"],
   [403, "forbidden"],
   [404, "not_found"],
   [405, "method_not_allowed"],
+  [409, "conflict"],
   [410, "expired"],
   [413, "too_large"],
   [415, "unsupported_media_type"],
   [429, "too_many_streams"],
   [500, "internal"],
-  [502, "connection_lost"],
   [503, "overloaded"],
-  [504, "connection_lost"],
 ]);
 
-/** @param {string} why */
+/** @param {unknown} why */
 function badResponse(why) {
   const message = `Cannot understand the server's answer: ${why}`;
   return new FieldStreamError("bad_response", message, false);
 }
 
+/** @param {Response} response */
+function isEventStream({ headers }) {
+  return /^text\/event-stream\b/i.test(headers.get("Content-Type") ?? "");
+}
+
+/** Whether it leads elsewhere, or has been led there. @param {Response} response */
+function isRedirect({ type, status, redirected }) {
+  return type === "opaqueredirect" || redirected ||
+    [301, 302, 303, 307, 308].includes(status);
+}
+
+/** @param {string} text @returns {any} */
+function parseJson(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
 /**
- * Milliseconds from now; `Infinity` if the header is absent or senseless.
+ * Milliseconds from now; `NaN` if the header is absent or senseless.
  *
  * @param {string | null} value Seconds or a date (RFC 9110, section 10.2.3).
  */
 function retryAfter(value) {
-  if (value === null) return Infinity;
-  if (/^\d+$/.test(value)) return Number(value) * 1_000;
-  const date = Date.parse(value);
-  return Number.isNaN(date) ? Infinity : Math.max(0, date - Date.now());
+  if (value && /^\d+$/.test(value)) return Number(value) * 1_000;
+  return Math.max(0, Date.parse(value ?? "") - Date.now());
 }
 
 /** Whether the device says that it has no network. */
@@ -564,6 +903,8 @@ function isOffline() {
 class EventStreamParser {
   /** The last `retry:`, in milliseconds. @type {number | undefined} */
   retry;
+  /** Whether a comment has come. */
+  pinged = false;
   #decoder = new TextDecoder(); // takes the BOM away
   /** The line that is not yet whole. */
   #line = "";
@@ -606,7 +947,7 @@ class EventStreamParser {
   /** @param {string} line */
   #field(line) {
     const colon = line.indexOf(":");
-    if (colon === 0) return; // a comment
+    if (colon === 0) this.pinged = true; // a comment
     const name = colon < 0 ? line : line.slice(0, colon);
     let value = colon < 0 ? "" : line.slice(colon + 1);
     if (value.startsWith(" ")) value = value.slice(1);

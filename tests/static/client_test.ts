@@ -6,11 +6,12 @@ import {
   assertThrows,
 } from "@std/assert";
 import {
+  type FieldStream,
   type FieldStreamError,
   generationId,
   streamFields,
 } from "../../static/client.js";
-import { ScriptedModel, startServer } from "../_server.ts";
+import { ScriptedModel, startServer, turn } from "../_server.ts";
 import { cutAfter, startProxy } from "../_proxy.ts";
 
 type Options = NonNullable<Parameters<typeof streamFields>[1]>;
@@ -107,6 +108,57 @@ Deno.test("client refuses options that contradict each other", () => {
     TypeError,
     "Cannot follow",
   );
+});
+
+Deno.test("client does not carry on without the state that its last event id belongs to", async () => {
+  for (const offset of ["6", "12345", "end"]) {
+    assertThrows(
+      () => streamFields(url, { lastEventId: `${id}.${offset}` }),
+      TypeError,
+      "its state is missing",
+    );
+  }
+  // There may be none yet: the model has only thought so far.
+  for (
+    const options of [
+      { lastEventId: `${id}.0` },
+      { lastEventId: `${id}.6`, state: undefined },
+      { lastEventId: `${id}.6`, state: {} },
+    ]
+  ) {
+    const { fetch } = script(stream(end));
+    const { status } = await streamFields(url, { ...options, fetch }).finished;
+    assertEquals(status, "end");
+  }
+});
+
+Deno.test("client sends credentials with every request where it is told to", async () => {
+  for (const credentials of ["include", "omit", undefined] as const) {
+    const { fetch, requests } = script(
+      () => redirectTo("/elsewhere", 302),
+      () => arrivedAt(`${url}?id=${id}`),
+      endless(event("3", { status: "chunk", data: {} })),
+      () => Promise.reject(new TypeError("reset")),
+      endless(event("4", { status: "chunk", data: {} })),
+      new Response(null, { status: 204 }),
+    );
+    let deltas = 0;
+    const field = hurry(url, {
+      id,
+      fetch,
+      ...(credentials && { credentials }),
+      onDelta: () => ++deltas === 1 ? field.reconnect() : field.stop(),
+    });
+    await field.finished;
+    await turn();
+    assertEquals(
+      requests.map(({ method }) => method),
+      ["POST", "HEAD", "POST", "GET", "GET", "DELETE"],
+    );
+    for (const request of requests) {
+      assertEquals(request.credentials, credentials ?? "same-origin");
+    }
+  }
 });
 
 Deno.test("client reads an event stream whatever its line ends and however it is cut", async () => {
@@ -228,39 +280,171 @@ Deno.test("client follows and never starts when it has a last event id", async (
 Deno.test("client has finished when the server says 204", async () => {
   const { fetch } = script(new Response(null, { status: 204 }));
   const lastEventId = `${id}.end`;
-  const { status, end } = await streamFields(url, { lastEventId, fetch })
+  const state = { a: "b" };
+  const result = await streamFields(url, { lastEventId, state, fetch })
     .finished;
-  assertEquals([status, end], ["end", {}]);
+  assertEquals(result, { status: "end", state, end: {} });
 });
 
-Deno.test("client knows the statuses by their codes", async () => {
-  const body = (code: string) => JSON.stringify({ code, message: "出错" });
+Deno.test("client knows the server's own words, and gives up where they are final", async () => {
   for (
-    const [status, text, code, message] of [
-      [400, body("bad_request"), "bad_request", "出错"],
-      [401, "<html>", "unauthorized", "HTTP 401"],
-      [403, "null", "forbidden", "HTTP 403"],
-      [404, "", "not_found", "HTTP 404"],
-      [410, body("expired"), "expired", "出错"],
-      [413, "{}", "too_large", "HTTP 413"],
-      [418, "{}", "bad_response", "HTTP 418"],
-      [429, body("too_many_streams"), "too_many_streams", "出错"],
-      [500, body("internal"), "internal", "出错"],
-      [503, body("draining"), "draining", "出错"],
+    const [status, code, retryable] of [
+      [400, "bad_request", false],
+      [401, "unauthorized", false],
+      [403, "forbidden", false],
+      [404, "not_found", false],
+      [405, "method_not_allowed", false],
+      [409, "conflict", false],
+      [410, "expired", false],
+      [413, "too_large", false],
+      [415, "unsupported_media_type", false],
+      [402, "a_hosts_own", false],
+      [500, "internal", true],
     ] as const
   ) {
-    const { fetch, requests } = script(new Response(text, { status }));
+    const body = { status: "error", code, message: "出错" };
+    const { fetch, requests } = script(Response.json(body, { status }));
     const errors: FieldStreamError[] = [];
     const result = await streamFields(url, {
       fetch,
       onError: (error) => errors.push(error),
     }).finished;
     assertEquals(result.status, "error");
-    assertEquals([result.error?.code, result.error?.message], [code, message]);
-    assertEquals(errors.length, 1);
     assertStrictEquals(errors[0], result.error);
-    assertEquals(errors[0]?.retryable, status === 429 || status >= 500);
+    assertEquals(
+      errors.map(({ code, message, retryable }) => [code, message, retryable]),
+      [[code, "出错", retryable]],
+    );
     assertEquals(requests.length, 1);
+  }
+});
+
+/** What something between the client and the server may say. */
+const foreign: [name: string, reply: () => Response][] = [
+  ...[
+    ...[400, 401, 402, 403, 404, 405, 406, 408, 410, 411, 413, 418, 421, 422],
+    ...[425, 429, 451, 500, 501, 502, 503, 504, 507, 511, 599],
+    ...Array.from({ length: 11 }, (_, index) => 520 + index),
+  ].map((status): [string, () => Response] => [
+    `${status}`,
+    () => new Response("<html>", { status, headers: html }),
+  ]),
+  ["204", () => new Response(null, { status: 204 })],
+  ["200 of a login", () => new Response("<html>", { headers: html })],
+  ["200 of nothing", () => new Response("")],
+  ["200 of JSON", () => Response.json({ ok: true })],
+  ["201 of an array", () => Response.json([1], { status: 201 })],
+  ["300", () => new Response("", { status: 300 })],
+  [
+    "429 with a time",
+    () => new Response("", { status: 429, headers: { "Retry-After": "0" } }),
+  ],
+  ["503 with a date", () =>
+    new Response("", {
+      status: 503,
+      headers: { "Retry-After": new Date(Date.now() - 1_000).toUTCString() },
+    })],
+  [
+    "503 with nonsense",
+    () => new Response("", { status: 503, headers: { "Retry-After": "soon" } }),
+  ],
+  ...[
+    null,
+    "error",
+    { message: "Forbidden" },
+    { error: "unauthorized" },
+    { error: { code: "not_found" } },
+    { code: 403, message: "no" },
+    { code: "NOT_FOUND", status: "error" },
+    { status: "error", code: 1020, message: "blocked" },
+    { status: "error", message: "blocked" },
+  ].map((body): [string, () => Response] => [
+    JSON.stringify(body),
+    () => Response.json(body, { status: 403 }),
+  ]),
+];
+
+Deno.test("client does not give up in mid-answer for what something in between says", async () => {
+  for (const [name, reply] of foreign) {
+    const { fetch, requests } = script(
+      stream(event("3", { status: "chunk", data: { a: "b" } })),
+      reply,
+      stream(event("4", { status: "chunk", data: { a: "c" } }), end),
+    );
+    const { status, state } = await hurry(url, { id, fetch }).finished;
+    assertEquals([status, state], ["end", { a: "bc" }], name);
+    assertEquals(requests[2]?.headers.get("Last-Event-ID"), `${id}.3`);
+  }
+});
+
+Deno.test("client does not give up at the start for what something in between says", async () => {
+  for (const [name, reply] of foreign) {
+    const { fetch, requests } = script(reply, () => stream(end));
+    const { status } = await hurry(url, { prompt: "p", fetch }).finished;
+    assertEquals([status, requests.length], ["end", 2], name);
+    assertEquals(await requests[1]?.json(), { prompt: "p" });
+    assertEquals(new Set(requests.map(({ url }) => url)).size, 1);
+  }
+});
+
+Deno.test("client believes somebody else's refusal when it comes twice running", async () => {
+  for (
+    const [status, code] of [
+      [401, "unauthorized"],
+      [402, "bad_response"],
+      [403, "forbidden"],
+      [405, "method_not_allowed"],
+      [422, "bad_response"],
+    ] as const
+  ) {
+    const refusal = () => new Response("<html>", { status, headers: html });
+    const twice = script(
+      refusal,
+      () => new Response("", { status: 502 }),
+      refusal,
+      () => stream("retry: 5\n\n"),
+      refusal,
+      refusal,
+    );
+    const { error } = await hurry(url, { fetch: twice.fetch }).finished;
+    assertEquals(
+      [error?.code, error?.message, error?.retryable, twice.requests.length],
+      [code, `HTTP ${status}`, false, 6],
+    );
+  }
+});
+
+Deno.test("client says at last what something in between has said", async () => {
+  for (
+    const [reply, code, message, retryable] of [
+      [new Response("", { status: 404 }), "not_found", "HTTP 404", false],
+      [new Response("", { status: 418 }), "bad_response", "HTTP 418", false],
+      [new Response("", { status: 500 }), "connection_lost", "HTTP 500", true],
+      [new Response("", { status: 522 }), "connection_lost", "HTTP 522", true],
+      [new Response("", { status: 503 }), "overloaded", "HTTP 503", true],
+      [
+        new Response("<h1>Sign in to the Wi-Fi</h1>", { headers: html }),
+        "bad_response",
+        "Cannot understand the server's answer: an answer was expected, not 200 text/html",
+        false,
+      ],
+    ] as const
+  ) {
+    const told: unknown[] = [];
+    const { fetch, requests } = script(() => reply.clone());
+    const { error } = await hurry(url, {
+      fetch,
+      attempts: 4,
+      onConnection: ({ status, code }) =>
+        status === "waiting" && told.push(code),
+    }).finished;
+    assertEquals(
+      [error?.code, error?.message, error?.retryable],
+      [code, message, retryable],
+    );
+    assertEquals(requests.length, 5);
+    // It is not the server that wants to be asked later.
+    assertEquals(told, Array(4).fill(undefined));
   }
 });
 
@@ -290,7 +474,7 @@ Deno.test("client passes a typed error event on", async () => {
 
 Deno.test("client comes back when a full server says when, but not for ever", async () => {
   const busy = () =>
-    Response.json({ code: "overloaded" }, {
+    Response.json({ status: "error", code: "overloaded", message: "忙" }, {
       status: 503,
       headers: { "Retry-After": "0" },
     });
@@ -368,20 +552,15 @@ Deno.test("client gives up when connecting fails too often", async () => {
 Deno.test("client waits as long as the server asks, then longer each time", async () => {
   const delays: unknown[] = [];
   const { fetch } = script(
-    stream("retry: 100\n\n", event("3", { status: "chunk", data: {} })),
+    stream("retry: 100\n\n"),
     () => Promise.reject(new TypeError("refused")),
   );
-  const random = Math.random;
-  Math.random = () => 0.75;
-  try {
-    await hurry(url, {
+  await withRandom(0.75, () =>
+    hurry(url, {
       fetch,
       attempts: 10,
       onConnection: ({ delay }) => delay !== undefined && delays.push(delay),
-    }).finished;
-  } finally {
-    Math.random = random;
-  }
+    }).finished);
   assertEquals(delays, [
     100,
     ...[200, 400, 800, 1600, 3200, 6400, 12800, 25600, 30000]
@@ -389,11 +568,71 @@ Deno.test("client waits as long as the server asks, then longer each time", asyn
   ]);
 });
 
-Deno.test("client does not take another page for a stream", async () => {
-  const html = { "Content-Type": "text/html" };
+Deno.test("client comes back well within the linger while an answer is written", async () => {
+  for (
+    const [linger, longest] of [
+      [undefined, 5_000],
+      [6, 2_000],
+      [1, 1_000 / 3],
+      [0.1, 100],
+      [null, 30_000],
+    ] as const
+  ) {
+    const delays: unknown[] = [];
+    const { fetch } = script(
+      stream("retry: 1500\n\n", event("0", { status: "start", id, linger })),
+      () => Promise.reject(new TypeError("refused")),
+    );
+    await withRandom(0.5, () =>
+      hurry(url, {
+        fetch,
+        attempts: 7,
+        onConnection: ({ delay }) => delay !== undefined && delays.push(delay),
+      }).finished);
+    assertEquals(
+      delays,
+      [1_500, 3_000, 6_000, 12_000, 24_000, 48_000, 96_000]
+        .map((delay) => Math.min(delay, longest)),
+    );
+  }
+});
+
+Deno.test("client takes its time again when the answer cannot be running any more", async () => {
+  const delays: number[] = [];
+  const { fetch } = script(
+    stream("retry: 60\n\n", event("0", { status: "start", id, linger: 0.3 })),
+    () => Promise.reject(new TypeError("refused")),
+  );
+  await streamFields(url, {
+    fetch,
+    attempts: 5,
+    onConnection: ({ delay }) => delay !== undefined && delays.push(delay),
+  }).finished;
+  assert(delays.some((delay) => delay > 300), delays.join());
+});
+
+Deno.test("client makes nothing of connections that break, as long as they bring something", async () => {
+  for (
+    const [piece, times] of [
+      ["retry: 7\n\n: ping\n\n", 30],
+      ["retry: 7\n\n", 3],
+    ] as const
+  ) {
+    const delays: unknown[] = [];
+    let calls = 0;
+    const { status } = await hurry(url, {
+      attempts: 1,
+      fetch: () =>
+        Promise.resolve(++calls > times ? stream(end) : stream(piece)),
+      onConnection: ({ delay }) => delay !== undefined && delays.push(delay),
+    }).finished;
+    assertEquals([status, delays], ["end", Array(times).fill(7)]);
+  }
+});
+
+Deno.test("client does not take an event stream that makes no sense", async () => {
   for (
     const response of [
-      new Response("<h1>Sign in to the Wi-Fi</h1>", { headers: html }),
       stream("data: not JSON\n\n"),
       stream(
         'data: {"status":"chunk","data":{"a":"b"}}\n\n' +
@@ -553,22 +792,62 @@ Deno.test("client gives a connection up that was silent while there was no netwo
   assertEquals(requests.length, 2);
 });
 
-Deno.test("client fails with what a callback throws", async () => {
-  for (
-    const options of [
-      { onDelta: thrower },
-      { onState: thrower },
-      { onEnd: thrower },
-      { onConnection: thrower },
-      { onEvent: thrower },
-    ] satisfies Options[]
-  ) {
-    const { fetch } = script(
-      stream(event("3", { status: "chunk", data: {} }), end),
-    );
-    const field = streamFields(url, { fetch, ...options });
-    await assertRejects(() => field.finished, Error, "the caller's");
+Deno.test("client fails with what a callback throws, and reports it", async () => {
+  const answer = [
+    event("0", { status: "start", id }),
+    event("1", { status: "reasoning", data: "hm" }),
+    event("3", { status: "chunk", data: { a: "" }, complete: ["/a"] }),
+    end,
+  ];
+  const failure = event("end", { status: "error", code: "stopped" });
+  const late = () => Promise.reject(new Error("the caller's"));
+  for (const callback of [thrower, late]) {
+    for (
+      const options of [
+        { onStart: callback },
+        { onReasoning: callback },
+        { onDelta: callback },
+        { onState: callback },
+        { onComplete: callback },
+        { onEnd: callback },
+        { onConnection: callback },
+        { onEvent: callback },
+        { onError: callback },
+      ] satisfies Options[]
+    ) {
+      const { fetch } = script(
+        stream(...("onError" in options ? [failure] : answer)),
+      );
+      const { reports, field } = await reporting(() =>
+        streamFields(url, { fetch, ...options })
+      );
+      assertEquals(
+        new Set(reports.map(String)),
+        new Set(["Error: the caller's"]),
+      );
+      // An end that is there already stands.
+      const [name] = Object.keys(options);
+      if (callback === late && /onE(nd|rror)/.test(name!)) continue;
+      await assertRejects(() => field.finished, Error, "the caller's");
+    }
   }
+});
+
+Deno.test("client calls nobody back any more after a callback has thrown", async () => {
+  const told: string[] = [];
+  const { fetch } = script(
+    stream(event("3", { status: "chunk", data: {} }), end),
+  );
+  await reporting(() =>
+    streamFields(url, {
+      fetch,
+      onDelta: thrower,
+      onState: () => told.push("state"),
+      onEnd: () => told.push("end"),
+      onConnection: ({ status }) => told.push(status),
+    })
+  );
+  assertEquals(told, ["connecting", "open"]);
 });
 
 Deno.test("client keeps hostile keys as keys", async () => {
@@ -588,6 +867,214 @@ Deno.test("client ignores statuses that it does not know", async () => {
     stream(event("1", { status: "weather", data: "rain" }), end),
   );
   assertEquals((await streamFields(url, { fetch }).finished).status, "end");
+});
+
+Deno.test("client is told of a callback's fault without an end of the process", async () => {
+  const program = `
+    import { streamFields } from "${import.meta.resolve(clientPath)}";
+    const fetch = () => Promise.resolve(new Response(
+      'id: x.1\\ndata: {"status":"chunk","data":{}}\\n\\n',
+      { headers: { "Content-Type": "text/event-stream" } },
+    ));
+    for (const callback of [
+      () => { throw new Error("one"); },
+      async () => { throw new Error("two"); },
+    ]) streamFields("http://localhost/", { fetch, onDelta: callback });
+    setTimeout(() => console.log("alive"), 100);
+  `;
+  const run = new Deno.Command(Deno.execPath(), {
+    args: ["eval", program],
+    stdout: "piped",
+    stderr: "piped",
+  });
+  const { code, stdout, stderr } = await run.output();
+  const errors = new TextDecoder().decode(stderr);
+  assertEquals([code, new TextDecoder().decode(stdout)], [0, "alive\n"]);
+  assert(/Error: one/.test(errors) && /Error: two/.test(errors), errors);
+});
+
+Deno.test("client finds out at once whether a connection has survived", async () => {
+  for (
+    const [wake, visibilityState] of [
+      ["visibilitychange", "visible"],
+      ["pageshow", "visible"],
+      ["online", "hidden"],
+    ] as const
+  ) {
+    await withDocument(async (document) => {
+      const told: string[] = [];
+      const { fetch, requests } = script(
+        endless(event("3", { status: "chunk", data: { a: "b" } })),
+        stream(event("4", { status: "chunk", data: { a: "c" } }), end),
+      );
+      const field = streamFields(url, {
+        id,
+        fetch,
+        onConnection: ({ status }) => told.push(status),
+        async onDelta() {
+          if (requests.length > 1) return;
+          await turn();
+          // A moment ago it was alive.
+          shown(document, wake, visibilityState);
+          await turn();
+          assertEquals(requests.length, 1);
+          later(60_000);
+          document.visibilityState = "hidden";
+          document.dispatchEvent(new Event("visibilitychange"));
+          await turn();
+          assertEquals(requests.length, 1);
+          shown(document, wake, visibilityState);
+        },
+      });
+      assertEquals((await field.finished).state, { a: "bc" });
+      assertEquals(
+        told,
+        ["connecting", "open", "connecting", "open", "closed"],
+      );
+    });
+  }
+});
+
+Deno.test("client does not disturb a connection that has just brought a ping", async () => {
+  await withDocument(async (document) => {
+    let send!: (text: string) => void;
+    const { fetch, requests } = script(() => {
+      const { readable, writable } = new TransformStream<Uint8Array>();
+      const writer = writable.getWriter();
+      writer.closed.catch(() => {});
+      send = (text) => writer.write(encode(text)).catch(() => {});
+      return new Response(readable, { headers: eventStream });
+    });
+    const open = Promise.withResolvers<void>();
+    const field = streamFields(url, {
+      fetch,
+      onConnection: ({ status }) => status === "open" && open.resolve(),
+    });
+    await open.promise;
+    later(60_000);
+    const { bytesReceived } = field;
+    send(": ping\n\n");
+    while (field.bytesReceived === bytesReceived) await turn();
+    shown(document, "visibilitychange", "visible");
+    await turn();
+    assertEquals(requests.length, 1);
+    field.close();
+    await field.finished;
+  });
+});
+
+Deno.test("client ends a pause when it is shown again, but not one that the server wants", async () => {
+  for (const wake of ["visibilitychange", "pageshow", "online"] as const) {
+    await withDocument(async (document) => {
+      const busy = () => new Response("", { status: 503, headers: retryLater });
+      const { fetch, requests } = script(
+        () => Promise.reject(new TypeError("refused")),
+        busy,
+        () => stream(end),
+      );
+      const field = streamFields(url, {
+        fetch,
+        async onConnection({ status, delay = 0 }) {
+          if (status !== "waiting") return;
+          await turn();
+          shown(document, wake, "visible");
+          if (requests.length !== 2) return;
+          await turn();
+          assertEquals(requests.length, 2);
+          later(delay);
+          shown(document, wake, "visible");
+        },
+      });
+      const { status } = await field.finished;
+      assertEquals([status, requests.length], ["end", 3]);
+    });
+  }
+});
+
+Deno.test("client listens no longer than it lives, and wakes nobody else", async () => {
+  await withDocument(async (document) => {
+    const targets = [globalThis as EventTarget, document];
+    const listeners = new Set<string>();
+    const originals = targets.map((target) => [
+      target.addEventListener,
+      target.removeEventListener,
+    ]);
+    targets.forEach((target) => {
+      target.addEventListener = (type: string) => listeners.add(type);
+      target.removeEventListener = (type: string) => listeners.delete(type);
+    });
+    try {
+      const { fetch } = script(stream(end));
+      const field = streamFields(url, { fetch });
+      assertEquals(
+        [...listeners].sort(),
+        ["offline", "online", "pageshow", "visibilitychange"],
+      );
+      await field.finished;
+      assertEquals([...listeners], []);
+    } finally {
+      targets.forEach((target, index) => {
+        const [add, remove] = originals[index]!;
+        target.addEventListener = add!;
+        target.removeEventListener = remove!;
+      });
+    }
+  });
+});
+
+Deno.test("client gives up a connection that is not made in time", async () => {
+  const sockets: Deno.TcpConn[] = [];
+  using dead = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  // What the kernel accepts and nobody answers, as through a lost tunnel.
+  const accepting = (async () => {
+    for await (const socket of dead) sockets.push(socket);
+  })();
+  const { port } = dead.addr as Deno.NetAddr;
+  const told: unknown[] = [];
+  const field = streamFields(`http://127.0.0.1:${port}/`, {
+    connectMilliseconds: 30,
+    onConnection({ status }) {
+      told.push(status);
+      if (status === "waiting") field.close();
+    },
+  });
+  await field.finished;
+  assertEquals(told, ["connecting", "waiting", "closed"]);
+  dead.close();
+  await accepting;
+  for (const socket of sockets) socket.close();
+});
+
+Deno.test("client waits 10 seconds for the first byte, then 45 for each", async () => {
+  await withDocument(async () => {
+    const { setTimeout, clearTimeout } = globalThis;
+    const timers: [callback: () => void, seconds: number][] = [];
+    globalThis.setTimeout = ((callback: () => void, delay: number) => {
+      timers.push([callback, Math.round(delay / 1_000)]);
+      return 0;
+    }) as unknown as typeof setTimeout;
+    globalThis.clearTimeout = () => {};
+    const { fetch } = script(
+      endless(event("3", { status: "chunk", data: {} })),
+    );
+    try {
+      const delta = Promise.withResolvers<void>();
+      const field = streamFields(url, {
+        fetch,
+        onDelta: () => delta.resolve(),
+      });
+      await delta.promise;
+      later(9_000);
+      timers[0]![0]();
+      later(35_900);
+      timers[1]![0]();
+      assertEquals(timers.map(([, seconds]) => seconds), [10, 36, 0]);
+      field.close();
+      await field.finished;
+    } finally {
+      Object.assign(globalThis, { setTimeout, clearTimeout });
+    }
+  });
 });
 
 Deno.test("client ends with the server's answer through a proxy that cuts", async () => {
@@ -626,6 +1113,97 @@ Deno.test("client ends with the server's answer through a proxy that cuts", asyn
 });
 
 const end = event("end", { status: "end" });
+
+const html = { "Content-Type": "text/html" };
+
+/** A redirect, as it is seen outside of browsers. */
+function redirectTo(place: string, status: number): Response {
+  return new Response(null, { status, headers: { Location: place } });
+}
+
+/** The answer to a HEAD that was redirected. */
+function arrivedAt(url: string, type = "text/event-stream"): Response {
+  const response = new Response(null, { headers: { "Content-Type": type } });
+  return Object.defineProperties(response, {
+    redirected: { value: true },
+    url: { value: url },
+  });
+}
+
+/** With this for chance. */
+async function withRandom(
+  value: number,
+  run: () => Promise<unknown>,
+): Promise<void> {
+  const random = Math.random;
+  Math.random = () => value;
+  try {
+    await run();
+  } finally {
+    Math.random = random;
+  }
+}
+
+/** Runs a stream whose `finished` nobody looks at, and what it reports. */
+async function reporting(run: () => FieldStream) {
+  const { error } = console;
+  const reports: unknown[] = [];
+  const reported = new Promise<void>((resolve) => {
+    console.error = (report) => {
+      reports.push(report);
+      resolve();
+    };
+  });
+  try {
+    const field = run();
+    await reported;
+    await turn();
+    return { reports, field };
+  } finally {
+    console.error = error;
+  }
+}
+
+const clientPath = "../../static/client.js";
+
+const eventStream = { "Content-Type": "text/event-stream" };
+const retryLater = { "Retry-After": "30" };
+
+/** What stands for a page's document. */
+type Page = EventTarget & { visibilityState: string };
+
+/** How much later it is than it was, in milliseconds. */
+let passed = 0;
+
+function later(milliseconds: number): void {
+  passed += milliseconds;
+}
+
+/** Runs with a document, and a clock that can be put forward. */
+async function withDocument(
+  run: (document: Page) => Promise<void>,
+): Promise<void> {
+  const { now } = Date;
+  const document = Object.assign(new EventTarget(), {
+    visibilityState: "visible",
+  });
+  Object.assign(globalThis, { document });
+  Date.now = () => now() + passed;
+  try {
+    await run(document);
+  } finally {
+    Date.now = now;
+    passed = 0;
+    Reflect.deleteProperty(globalThis, "document");
+  }
+}
+
+/** The page is shown again, or online. */
+function shown(document: Page, event: string, state: string): void {
+  document.visibilityState = state;
+  const target = event === "visibilitychange" ? document : globalThis;
+  target.dispatchEvent(new Event(event));
+}
 
 function thrower() {
   throw new Error("the caller's");
@@ -680,7 +1258,7 @@ function script(...answers: Answer[]) {
     const response = typeof answer === "function" ? answer(request) : answer;
     return Promise.resolve(response).then((response) => {
       // As a network's connection, the body ends when it is hung up.
-      if (!response.body) return response;
+      if (!response.body || response.redirected) return response;
       const body = response.body.pipeThrough(
         new TransformStream(),
         { signal: request.signal },
