@@ -151,8 +151,6 @@ function announce(
   { host, model, accessTokens }: Config,
   { port }: Deno.NetAddr,
 ): void {
-  const name = host === "0.0.0.0" || host === "::" ? "localhost" : host;
-  console.log(`fieldstream listens on http://${name}:${port}/`);
   // Only the demo model is not reached by the network.
   if (model.fetch !== undefined) {
     console.log(
@@ -163,6 +161,9 @@ function announce(
       "Warning: without ACCESS_TOKENS, anyone who reaches this address, and any web page its users visit, can spend your tokens.",
     );
   }
+  // Last, where it is seen.
+  const name = host === "0.0.0.0" || host === "::" ? "localhost" : host;
+  console.log(`fieldstream listens on http://${name}:${port}/`);
 }
 
 function describe(report: FinishedAnswer): string {

@@ -1,7 +1,6 @@
 // The program itself, started as the task "start" does.
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import denoJson from "../deno.json" with { type: "json" };
 import { SETTINGS } from "../lib/app/settings.ts";
 import { DEMO_MODEL } from "../lib/models/demo/model.ts";
 import { readEvents } from "./_server.ts";
@@ -10,15 +9,15 @@ import { Upstream } from "./_upstream.ts";
 const root = import.meta.dirname + "/..";
 
 /**
- * What `deno task start` adds where JSR cannot be reached, and for `.env`: not
- * for the repository's own, which is somebody's.
+ * What `deno task start` gives to the program; `.env` not where it is the
+ * repository's own, which is somebody's.
  */
 async function flags(directory: string): Promise<string[]> {
   const { stdout } = await new Deno.Command(Deno.execPath(), {
     args: [
       ...["run", "--allow-read", "--allow-run"],
       `${root}/without_jsr/flags.ts`,
-      "--settings",
+      "--server",
       ...(directory === root ? [] : ["--env-file"]),
     ],
     cwd: directory,
@@ -26,11 +25,6 @@ async function flags(directory: string): Promise<string[]> {
   }).output();
   return new TextDecoder().decode(stdout).split(/\s+/).filter(Boolean);
 }
-
-/** The arguments that follow the flags in the task. */
-const [, permissions] = denoJson.tasks.start.command.match(
-  /\) (.*) main\.ts$/,
-)!;
 
 /** The environment without settings. */
 function bareEnvironment(): Record<string, string> {
@@ -108,7 +102,7 @@ async function start(
   const command = new Deno.Command(Deno.execPath(), {
     args: [
       ...["run", "--quiet", "--config", `${root}/deno.json`, ...own],
-      ...[...permissions!.split(" "), `${root}/main.ts`],
+      `${root}/main.ts`,
     ],
     cwd: directory,
     clearEnv: true,
@@ -247,4 +241,33 @@ Deno.test("settings are read from .env, and the environment comes first", async 
   } finally {
     await Deno.remove(directory, { recursive: true });
   }
+});
+
+Deno.test("the first command says little, where the page is last, and ends when it is told to", async () => {
+  const none = Object.keys(SETTINGS).map((name) => [name, ""]);
+  const command = new Deno.Command(Deno.execPath(), {
+    args: ["task", "start"],
+    cwd: root,
+    env: { ...Object.fromEntries(none), NO_COLOR: "1", ...local },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  });
+  await using program = new Program(command.spawn());
+  const url = await program.url();
+  const [first] = await ask(url);
+  assertEquals((first as { status: string }).status, "start");
+  const said = program.log;
+  await program[Symbol.asyncDispose]();
+  assertEquals(await program.code, 0);
+  // What is fetched before the first start, Deno says by itself.
+  const complaint = (await program.complaint).split("\n")
+    .filter((line) => !line.startsWith("Download "));
+  const lines = [...complaint, ...said.split("\n")]
+    .filter((line) => line !== "" && !line.includes(" generation "));
+  assertEquals(lines, [
+    "Task start deno -A start.ts",
+    "The built-in demo model answers. Set ARK_API_KEY for a real one.",
+    `fieldstream listens on ${url}/`,
+  ]);
 });

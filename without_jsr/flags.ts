@@ -6,8 +6,8 @@
 // map puts the modules in this folder, thin layers over Node's own modules and
 // npm packages, in the place of JSR's.
 //
-// --env-file adds the flag for a file `.env` that is there, and --settings the
-// permission to read the settings.
+// --env-file adds the flag for a file `.env` that is there, and --server what
+// main.ts may do.
 
 import { SETTINGS } from "../lib/app/settings.ts";
 
@@ -25,23 +25,35 @@ const { imports }: { imports: Record<string, string> } = JSON.parse(
   await Deno.readTextFile(new URL("../deno.json", import.meta.url)),
 );
 
-if (!await canLoad(Object.keys(standIns).map(jsrSpecifier))) {
-  console.error(
-    "The JSR registry cannot be reached: using the stand-ins in without_jsr/",
-  );
-  const map = encodeURIComponent(JSON.stringify({ imports: importMap() }));
-  console.log(`--import-map=data:application/json,${map}`);
+if (import.meta.main) {
+  const flags = await readFlags(Deno.args);
+  if (flags.some((flag) => flag.startsWith("--import-map"))) {
+    console.error(
+      "The JSR registry cannot be reached: using the stand-ins in without_jsr/",
+    );
+  }
+  for (const flag of flags) console.log(flag);
 }
 
-// Deno warns of an --env-file that is not there.
-if (Deno.args.includes("--env-file") && await exists(".env")) {
-  console.log("--env-file");
-}
-
-// The settings are what the server may read of the environment, and what the
-// openai package looks for there: it would fail if it may not look.
-if (Deno.args.includes("--settings")) {
-  console.log(`--allow-env=${Object.keys(SETTINGS).join()},OPENAI_*`);
+/** The flags, for the options that are named above. */
+export async function readFlags(options: string[]): Promise<string[]> {
+  const flags: string[] = [];
+  if (!await canLoad(Object.keys(standIns).map(jsrSpecifier))) {
+    const map = encodeURIComponent(JSON.stringify({ imports: importMap() }));
+    flags.push(`--import-map=data:application/json,${map}`);
+  }
+  // Deno warns of an --env-file that is not there.
+  if (options.includes("--env-file") && await exists(".env")) {
+    flags.push("--env-file");
+  }
+  // The settings are what the server may read of the environment, and what the
+  // openai package looks for there: it would fail if it may not look.
+  if (options.includes("--server")) {
+    const names = [...Object.keys(SETTINGS), "OPENAI_*"];
+    flags.push("--no-prompt", "--allow-net", "--allow-read");
+    flags.push(`--allow-env=${names.join()}`);
+  }
+  return flags;
 }
 
 /** `@std/http/cookie` is `jsr:@std/http@^1.1.0/cookie` by deno.json. */

@@ -164,17 +164,13 @@ export function startEmptyServer(): Promise<Started> {
 
 /** What `deno task start` runs, but for the file of settings. */
 async function startArguments(): Promise<string[]> {
-  const { tasks } = JSON.parse(
-    await Deno.readTextFile(here("../../deno.json")),
-  );
-  const [, flags] = /\) (--no-prompt .*)$/.exec(tasks.start.command)!;
   const { stdout } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", here("../../without_jsr/flags.ts"), "--settings"],
+    args: ["run", "-A", here("../../without_jsr/flags.ts"), "--server"],
     cwd: here("../.."),
     stderr: "null",
   }).output();
-  const others = new TextDecoder().decode(stdout).split(/\s+/);
-  return ["run", ...others.filter((flag) => flag !== ""), ...flags!.split(" ")];
+  const flags = new TextDecoder().decode(stdout).split(/\s+/);
+  return ["run", ...flags.filter((flag) => flag !== ""), here("../../main.ts")];
 }
 
 /** The load client. */
