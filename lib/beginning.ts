@@ -31,8 +31,8 @@ export interface Beginning {
 const MAX_NAME = 128;
 /** What no name in prose holds. */
 const NO_NAME = /[\n{}[\]<>]/;
-/** The end of a name in quotes and its colon: a member's value follows. */
-const MEMBER = /^["'“”‘’][:：]$/;
+/** The end of a name in quotes, and a colon: a member's value follows. */
+const MEMBER = /["'“”‘’](?:[:：=]|=>)$/;
 /**
  * How a value begins that has lost its bracket: `"title":`, `title: "` or, a
  * list, `"a",`.
@@ -51,7 +51,7 @@ const MAX_LOST = 128;
  *   in it: what cannot be mended is a fault. But it is not `{}` or `[]` where
  *   the value may not be empty, nor `[1` where it holds no numbers.
  * - Behind prose, where it goes on with what only a value holds: text in
- *   quotes, or a name and a colon. What prose has in brackets, too (`[1]`,
+ *   quotes, or a name, a colon and a value. What prose has in brackets, too (`[1]`,
  *   `['a']`, `{}`), has to be the first on its line, or to follow a colon.
  * - Not where it is itself a member (`"author": {`), nor in an answer that
  *   begins as one that has lost its bracket (`"title": "…"`).
@@ -72,7 +72,7 @@ export class ValueSearch {
   #bracesOnly = false;
   /** Whether the next unit is the first on its line, or follows a colon. */
   #isFirst = true;
-  /** The last two units in this line, but for white space. */
+  /** The last three units in this line, but for white space. */
   #last = "";
   /** How many units of a fence have come: 3 up to the end of its line. */
   #fence = 0;
@@ -128,10 +128,34 @@ export class ValueSearch {
         return undefined;
       }
       if (begins) return { mender, json: this.#json };
-      this.#pass(unit === "{" && this.#first === unit);
+      this.#pass(mender, unit);
     }
     this.#readProse(unit);
     return undefined;
+  }
+
+  /**
+   * The fast path: skips words.
+   *
+   * @returns Where in the text something else than a word or a space comes.
+   */
+  skip(text: string, from: number): number {
+    if (
+      this.#mender !== undefined || this.#words !== undefined || this.#fence > 0
+    ) return from;
+    let index = from;
+    let hasWord = false;
+    for (; index < text.length; index++) {
+      const unit = text.charCodeAt(index);
+      if (isWord(unit)) hasWord = true;
+      else if (unit !== 0x20) break;
+    }
+    if (hasWord) {
+      this.#prose = true;
+      this.#isFirst = this.#bracesOnly = false;
+      this.#last = "";
+    }
+    return index;
   }
 
   /** Whether the value begins in the bracket; `undefined` if that is not clear. */
@@ -162,11 +186,14 @@ export class ValueSearch {
     return isName ? undefined : false;
   }
 
-  /** Passes over the bracket that was looked at. */
-  #pass(isDoubled: boolean): void {
+  /** Passes over the brackets that were looked at; the unit is read as prose. */
+  #pass({ depth, progress }: Mender, unit: string): void {
     this.#mender = undefined;
+    const isDoubled = unit === "{" && this.#first === unit;
     this.#bracesOnly = isDoubled && (this.#depth === 0 || this.#bracesOnly);
-    this.#depth++;
+    this.#depth += depth;
+    // This one it has closed.
+    if ((unit === "}" || unit === "]") && progress !== "fault") this.#depth++;
     if (!this.#prose && !this.#bracesOnly) this.#prose = this.#refused = true;
   }
 
@@ -181,7 +208,7 @@ export class ValueSearch {
       return;
     }
     const last = this.#last;
-    this.#last = last.slice(-1) + unit;
+    this.#last = last.slice(-2) + unit;
     if (unit === "`" || unit === "~") return this.#readFence(last, unit);
     if (unit === "{" || unit === "[") return this.#open(unit, last);
     // What stands behind a fence names a language.
@@ -242,6 +269,12 @@ export class ValueSearch {
     return this.#elements === undefined || this.#elements.includes(type) ||
       (type === "number" && this.#elements.includes("integer"));
   }
+}
+
+/** A letter or digit of ASCII, or a Chinese, Japanese or Korean character. */
+function isWord(unit: number): boolean {
+  return (unit >= 0x61 && unit <= 0x7a) || (unit >= 0x41 && unit <= 0x5a) ||
+    (unit >= 0x30 && unit <= 0x39) || (unit >= 0x3041 && unit <= 0xd7a3);
 }
 
 /** The type of a value that begins with the unit, in JSON Schema's words. */

@@ -7,7 +7,7 @@
 
 import { type Beginning, ValueSearch } from "./beginning.ts";
 import type { Mender, Mending } from "./mending.ts";
-import { beginsTag, readTag, type Tag } from "./thinking.ts";
+import { beginsTag, findTag, HARMONY, readTag, type Tag } from "./thinking.ts";
 
 /** A run of thinking, or of the JSON value's text; or that it begins anew. */
 export type Piece = TextPiece | RestartPiece;
@@ -63,6 +63,8 @@ export class Envelope {
   /** Whether a value has been shown which is taken back if another begins. */
   #isDraft = false;
 
+  /** The first units of the answer, as many as tell Harmony's. */
+  #head = "";
   /** What may become a tag: `""`, or its first units. */
   #tag = "";
   /** Whose closing tag ends the thinking. */
@@ -121,13 +123,18 @@ export class Envelope {
    */
   write(text: string): Piece[] {
     const pieces: Piece[] = [];
+    if (this.#head.length < HARMONY.length) {
+      this.#head += text.slice(0, HARMONY.length - this.#head.length);
+    }
     let index = 0;
     while (index < text.length) {
       if (this.#phase === "inside") {
         index = this.#readValue(text, index, undefined, pieces);
-      } else {
-        this.#readUnit(text.charAt(index++), index, pieces);
+        continue;
       }
+      if (this.#tag === "") index = this.#readRun(text, index, pieces);
+      if (index === text.length) break;
+      this.#readUnit(text.charAt(index++), index, pieces);
     }
     const last = pieces.at(-1);
     // What is behind the last piece changes nothing that is shown.
@@ -135,12 +142,27 @@ export class Envelope {
     return pieces;
   }
 
+  /** The fast path outside the value: text in which nothing begins. */
+  #readRun(text: string, from: number, pieces: Piece[]): number {
+    if (this.#head === HARMONY) return from;
+    if (this.#phase === "before") return this.#search.skip(text, from);
+    const end = findTag(text, from);
+    if (this.#phase === "thinking" && end > from) {
+      this.#think(text.slice(from, end), end, pieces);
+    }
+    return end;
+  }
+
   /** Reads a unit outside the value: of a tag, or of what is around the tags. */
   #readUnit(unit: string, end: number, pieces: Piece[]): void {
     if (this.#tag !== "") return this.#readTag(this.#tag + unit, end, pieces);
     const family = this.#phase === "thinking" ? this.#family : undefined;
-    if (beginsTag(unit, family)) this.#tag = unit;
+    if (this.#beginsTag(unit, family)) this.#tag = unit;
     else this.#readText(unit, end, pieces);
+  }
+
+  #beginsTag(unit: string, family?: Tag["family"]): boolean {
+    return beginsTag(unit, family) || (unit === "a" && this.#head === HARMONY);
   }
 
   #readTag(text: string, end: number, pieces: Piece[]): void {
@@ -252,7 +274,9 @@ export class Envelope {
   #endValue(unit: string): void {
     this.#phase = "after";
     this.#openedBehind = 0;
-    if (this.#mender!.progress === "fault" && beginsTag(unit)) this.#tag = unit;
+    if (this.#mender!.progress === "fault" && this.#beginsTag(unit)) {
+      this.#tag = unit;
+    }
   }
 }
 

@@ -74,8 +74,6 @@ const QUOTES: Record<string, string> = {
   "＇": "＇",
 };
 
-const PUNCTUATION: Record<string, string> = { "，": ",", "：": ":" };
-
 const LITERALS: Record<string, string> = {
   t: "true",
   f: "false",
@@ -123,11 +121,11 @@ export type Progress =
   /** Nothing but brackets and white space. */
   | "open"
   | "comment"
-  /** Something that may be a name, or a word. */
+  /** Something that may be a name and what follows it, or a word. */
   | "name"
   /** An element that prose can hold in brackets, too: `[1`, `['a'`, `[true`. */
   | "element"
-  /** What only a value holds: a string in quotes, or a name and its colon. */
+  /** What only a value holds: a string in quotes, or a member. */
   | "value"
   | "end"
   | "fault";
@@ -150,7 +148,9 @@ export class Mender {
   index = 0;
 
   #state = VALUE;
-  /** The open objects and arrays, outermost first: whether each is an object. */
+  /** Whether the innermost of the open objects and arrays is an object. */
+  #isObject = false;
+  /** The same of those around them, outermost first. */
   readonly #open: boolean[] = [];
   /** Whether a comma is held back, which may turn out to be a trailing one. */
   #comma = false;
@@ -180,6 +180,11 @@ export class Mender {
     return this.#state === STRING;
   }
 
+  /** How many objects and arrays are open. */
+  get depth(): number {
+    return this.#open.length;
+  }
+
   /** Whether nothing more is read. */
   get ended(): boolean {
     return this.#state >= END;
@@ -190,14 +195,13 @@ export class Mender {
     switch (this.#state) {
       case STRING:
         if (this.#closer === QUOTE) return "value";
-        return this.#isKey ? "name" : "element";
-      case VALUE:
-        return "value";
+        if (this.#isKey) return "name";
+        // falls through: a value, as in the other cases.
       case NUMBER:
       case NEXT_ITEM:
       case NEXT_KEY:
       case COMMA:
-        return "element";
+        return this.#isObject ? "value" : "element";
       case FIRST_KEY:
       case FIRST_ITEM:
         return "open";
@@ -219,17 +223,40 @@ export class Mender {
     let json = "";
     let index = from;
     while (index < text.length && this.#state < END) {
-      if (this.#state === STRING && this.#escape === "") {
-        // The fast path: text that stands for itself is copied as one.
-        const end = endOfRun(text, index, this.#closer);
-        json += text.slice(index, end);
-        index = end;
-        if (index === text.length) break;
+      if (this.#state <= BRACKET) {
+        json += this.#readToken(text.charAt(index++));
+        continue;
       }
-      json += this.#read(text.charAt(index++));
+      // The fast path: text that stands for itself is copied as one.
+      const end = this.#endOfRun(text, index);
+      if (end - index === text.length) {
+        this.index = end;
+        return text;
+      }
+      if (end > index) json += text.slice(index, end);
+      index = end;
+      if (index < text.length) json += this.#read(text.charAt(index++));
     }
     this.index = index;
     return json;
+  }
+
+  /** Where in a token something comes that has to be looked at. */
+  #endOfRun(text: string, from: number): number {
+    if (this.#state === STRING && this.#escape === "") {
+      return endOfPlain(text, from, this.#closer);
+    }
+    let index = from;
+    if (this.#state === LITERAL && text.startsWith(this.#held, from)) {
+      this.#state = COMMA;
+      return from + this.#held.length;
+    }
+    if (this.#state === NUMBER) {
+      while (index < text.length && isNumberUnit(text.charCodeAt(index))) {
+        index++;
+      }
+    }
+    return index;
   }
 
   /** Reads one unit, and says what to pass on. */
@@ -244,7 +271,7 @@ export class Mender {
         this.#state = COLON;
         return '"' + this.#readToken(unit);
       case NUMBER:
-        if (isNumberUnit(unit)) return unit;
+        if (isNumberUnit(unit.charCodeAt(0))) return unit;
         this.#state = COMMA;
         return this.#readToken(unit);
       case LITERAL:
@@ -278,47 +305,76 @@ export class Mender {
 
   /** Reads a unit between tokens, or the first of a token. */
   #readToken(unit: string): string {
-    if (isJsonSpace(unit)) return this.#space(unit);
-    if (unit > "\x7f" && OTHER_SPACE.test(unit)) {
-      this.kinds.add("space");
-      return this.#space(" ");
-    }
-    const state = this.#state;
-    const token = unit > "\x7f" ? PUNCTUATION[unit] ?? unit : unit;
-    switch (token) {
+    switch (unit) {
+      case " ":
+      case "\n":
+      case "\r":
+      case "\t":
+        return this.#space(unit);
+      case '"':
+        if (this.#state <= VALUE) return this.#beginString(unit);
+        return this.#fail(unit);
       case ",":
-        if (state !== COMMA) return this.#fail(unit);
-        if (token !== unit) this.kinds.add("punctuation");
+        if (this.#state !== COMMA) return this.#fail(unit);
         this.#comma = true;
-        this.#state = this.#open.at(-1) ? NEXT_KEY : NEXT_ITEM;
+        this.#state = this.#isObject ? NEXT_KEY : NEXT_ITEM;
         // It says what the comma says: that a number has ended.
         return " ";
       case ":":
-        if (state !== COLON) return this.#fail(unit);
-        if (token !== unit) this.kinds.add("punctuation");
+        if (this.#state !== COLON) return this.#fail(unit);
         this.#state = VALUE;
-        return token;
+        return unit;
+      case "{":
+      case "[":
+        return this.#expectsValue() ? this.#enter(unit) : this.#fail(unit);
       case "}":
       case "]":
         return this.#close(unit);
+    }
+    if (unit >= "0" && unit <= "9" && this.#expectsValue()) {
+      this.#state = NUMBER;
+      return this.#takeComma() + unit;
+    }
+    return this.#readSlip(unit) ?? this.#begin(unit);
+  }
+
+  /** Reads what JSON has not between tokens; `undefined` if it is no slip. */
+  #readSlip(unit: string): string | undefined {
+    const state = this.#state;
+    switch (unit) {
+      case "，":
+      case "：":
+        if (state !== (unit === "，" ? COMMA : COLON)) return undefined;
+        this.kinds.add("punctuation");
+        return this.#readToken(unit === "，" ? "," : ":");
       case "#":
       case "/":
-        // A fault leads behind the comment to what it would lead to here.
         this.#behind = state;
         this.#state = unit === "#" ? LINE_COMMENT : SLASH;
         if (unit === "#") this.kinds.add("comment");
         return this.#space(" ");
       case ".":
       case "…":
-        if (this.#canOmit()) {
-          this.#held = unit;
-          this.#state = unit === "." ? DOTS : BRACKET;
-          return "";
-        }
+        if (
+          this.#open.length === 0 || this.#isObject ||
+          (state !== FIRST_ITEM && state !== NEXT_ITEM && state !== COMMA)
+        ) return undefined;
+        this.#held = unit;
+        this.#state = unit === "." ? DOTS : BRACKET;
+        return "";
     }
-    if (state <= NEXT_KEY) return this.#beginKey(unit);
-    if (state <= VALUE) return this.#beginValue(unit);
-    return this.#fail(unit);
+    if (unit <= "\x7f" || !OTHER_SPACE.test(unit)) return undefined;
+    this.kinds.add("space");
+    return this.#space(" ");
+  }
+
+  /** Reads the first unit of a name or value. */
+  #begin(unit: string): string {
+    if (this.#state > VALUE) return this.#fail(unit);
+    if (isQuote(unit)) return this.#beginString(unit);
+    return this.#state <= NEXT_KEY
+      ? this.#beginName(unit)
+      : this.#beginValue(unit);
   }
 
   /**
@@ -330,6 +386,17 @@ export class Mender {
     return state === COMMA || state === COLON ? unit : "";
   }
 
+  #expectsValue(): boolean {
+    return this.#state > NEXT_KEY && this.#state <= VALUE;
+  }
+
+  #enter(bracket: string): string {
+    this.#open.push(this.#isObject);
+    this.#isObject = bracket === "{";
+    this.#state = this.#isObject ? FIRST_KEY : FIRST_ITEM;
+    return this.#takeComma() + bracket;
+  }
+
   #close(bracket: string): string {
     const isObject = bracket === "}";
     const state = this.#state;
@@ -338,20 +405,13 @@ export class Mender {
         ) ||
       state === (isObject ? NEXT_KEY : NEXT_ITEM) ||
       (state === BRACKET && !isObject);
-    if (!canClose || this.#open.at(-1) !== isObject) return this.#fail(bracket);
+    if (!canClose || this.#isObject !== isObject) return this.#fail(bracket);
     if (state === BRACKET) this.kinds.add("ellipsis");
     else if (this.#comma) this.kinds.add("comma");
     this.#comma = false;
-    this.#open.pop();
+    this.#isObject = this.#open.pop()!;
     this.#state = this.#open.length === 0 ? END : COMMA;
     return bracket;
-  }
-
-  /** Whether three dots can stand here. */
-  #canOmit(): boolean {
-    const state = this.#state;
-    return this.#open.at(-1) === false &&
-      (state === FIRST_ITEM || state === NEXT_ITEM || state === COMMA);
   }
 
   #readDots(unit: string): string {
@@ -365,8 +425,7 @@ export class Mender {
     return this.#takeComma() + this.#held + this.#read(unit);
   }
 
-  #beginKey(unit: string): string {
-    if (isQuote(unit)) return this.#beginString(unit, true);
+  #beginName(unit: string): string {
     if (!NAME_START.test(unit)) return this.#fail(unit);
     this.kinds.add("name");
     this.#state = NAME;
@@ -374,19 +433,15 @@ export class Mender {
   }
 
   #beginValue(unit: string): string {
-    if (isQuote(unit)) return this.#beginString(unit, false);
     const literal = LITERALS[unit];
-    if (unit === "{" || unit === "[") {
-      this.#open.push(unit === "{");
-      this.#state = unit === "{" ? FIRST_KEY : FIRST_ITEM;
-    } else if (literal !== undefined) {
+    if (literal !== undefined) {
       this.#held = literal.slice(1);
       this.#state = LITERAL;
     } else if (WORD_BEGINNINGS.has(unit)) {
       this.#held = unit;
       this.#state = WORD;
       return "";
-    } else if (isNumberUnit(unit)) {
+    } else if (isNumberUnit(unit.charCodeAt(0))) {
       this.#state = NUMBER;
     } else {
       return this.#fail(unit);
@@ -411,10 +466,10 @@ export class Mender {
     return `${this.#takeComma()}-${this.#read(unit)}`;
   }
 
-  #beginString(quote: string, isKey: boolean): string {
+  #beginString(quote: string): string {
     if (quote !== '"') this.kinds.add("quote");
     this.#closer = QUOTES[quote]!.charCodeAt(0);
-    this.#isKey = isKey;
+    this.#isKey = this.#state <= NEXT_KEY;
     this.#latex = false;
     this.#state = STRING;
     return this.#takeComma() + '"';
@@ -486,7 +541,7 @@ export class Mender {
 }
 
 /** Where a string's text has a unit that does not stand for itself. */
-function endOfRun(text: string, from: number, closer: number): number {
+function endOfPlain(text: string, from: number, closer: number): number {
   let index = from;
   for (; index < text.length; index++) {
     const unit = text.charCodeAt(index);
@@ -503,7 +558,7 @@ function isJsonSpace(unit: string): boolean {
 }
 
 /** Whether a number can hold the unit: a digit, `+`, `-`, `.`, `e` or `E`. */
-function isNumberUnit(unit: string): boolean {
-  return (unit >= "0" && unit <= "9") || unit === "+" || unit === "-" ||
-    unit === "." || unit === "e" || unit === "E";
+function isNumberUnit(unit: number): boolean {
+  return (unit >= 0x30 && unit <= 0x39) || unit === 0x2b || unit === 0x2d ||
+    unit === 0x2e || unit === 0x65 || unit === 0x45;
 }

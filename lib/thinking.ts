@@ -39,8 +39,8 @@ for (
     ["close", "<", "<|end_thinking|>"],
     ["frame", "<", "<|begin_of_solution|> <|start_response|> <|start_text|>"],
     // Harmony: <|channel|>analysis<|message|>…<|end|><|start|>assistant
-    // <|channel|>final <|constrain|>json<|message|>…<|return|>. Where the
-    // control tokens are left out, analysis…assistantfinal… remains.
+    // <|channel|>final <|constrain|>json<|message|>…<|return|>. Where control
+    // tokens are left out, analysis…assistantfinal… remains.
     ["open", "channel", "<|channel|>analysis <|channel|>commentary"],
     ["close", "channel", "<|channel|>final assistantfinal"],
     ["end", "channel", "<|end|> <|return|> <|call|>"],
@@ -49,6 +49,9 @@ for (
 ) {
   for (const tag of tags.split(" ")) TAGS.set(tag, { role, family });
 }
+
+/** How an answer begins whose control tokens were left out. */
+export const HARMONY = "analysis";
 
 /** The beginnings of all tags. No tag is the beginning of another. */
 const BEGINNINGS = new Set<string>();
@@ -76,11 +79,7 @@ export function readTag(text: string): Tag | "part" | undefined {
   return named === undefined || end === ">" ? named : "part";
 }
 
-/**
- * Whether a tag can begin with the unit.
- *
- * @param family Which tags are looked for; all where nothing is said.
- */
+/** Whether the unit can begin a tag of the family; of any, where none is given. */
 export function beginsTag(unit: string, family?: Tag["family"]): boolean {
   switch (unit) {
     case "<":
@@ -88,10 +87,17 @@ export function beginsTag(unit: string, family?: Tag["family"]): boolean {
     case "[":
     case "◁":
       return family === undefined || family === unit;
-    case "a":
-    case "A":
-      return family === undefined || family === "channel";
     default:
       return false;
   }
+}
+
+/** Where the next tag can begin in a text; its length where none can. */
+export function findTag(text: string, from: number): number {
+  let index = from;
+  for (; index < text.length; index++) {
+    const unit = text.charCodeAt(index);
+    if (unit === 0x3c || unit === 0x5b || unit === 0x25c1) break;
+  }
+  return index;
 }

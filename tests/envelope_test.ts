@@ -1,95 +1,13 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { Allow, parse as parsePartial } from "partial-json";
-import { Envelope, type EnvelopeOptions } from "../lib/envelope.ts";
-import {
-  applyDelta,
-  IncrementalProcessor,
-  JsonPatchParser,
-  JsonSyntaxError,
-  type Operation,
-} from "../lib/mod.ts";
+import { Envelope } from "../lib/envelope.ts";
 import { takeSnapshot } from "../lib/answers/snapshot.ts";
 import { Transcript } from "../lib/answers/transcript.ts";
 import { isPrefix, wholeCharacters } from "./_prefix.ts";
 import { cut } from "./_stream.ts";
+import { Chain, viewsByUnit, viewsOf } from "./_view.ts";
 import { workOf } from "./_work.ts";
-
-/** What a client has been shown. */
-interface View {
-  reasoning: string;
-  state: unknown;
-  /** Where the value's text, mended, stops being JSON. */
-  fault: number | undefined;
-}
-
-/** What a connection does with a model's text. */
-class Chain {
-  readonly #envelope: Envelope;
-  #parser = new JsonPatchParser();
-  readonly #processor = new IncrementalProcessor({ keepValues: false });
-  #reasoning = "";
-  #state: unknown;
-  #fault: number | undefined;
-  json = "";
-
-  constructor(options?: EnvelopeOptions) {
-    this.#envelope = new Envelope(options);
-  }
-
-  write(text: string): void {
-    for (const piece of this.#envelope.write(text)) {
-      if (piece.type === "reasoning") this.#reasoning += piece.text;
-      else if (piece.type === "json") this.#parse(piece.text);
-      else this.#restart();
-    }
-  }
-
-  get view(): View {
-    return structuredClone({
-      reasoning: this.#reasoning,
-      state: this.#state,
-      fault: this.#fault,
-    });
-  }
-
-  #restart(): void {
-    this.#parser = new JsonPatchParser();
-    this.#fault = undefined;
-    this.json = "";
-    const delta = this.#processor.processPatch([{ op: "remove", path: "" }]);
-    this.#state = applyDelta(this.#state, delta!);
-  }
-
-  #parse(json: string): void {
-    this.json += json;
-    if (this.#fault !== undefined) return;
-    let operations: Operation[];
-    try {
-      operations = this.#parser.write(json);
-    } catch (error) {
-      if (!(error instanceof JsonSyntaxError)) throw error;
-      this.#fault = error.position;
-      operations = error.operations;
-    }
-    const delta = this.#processor.processPatch(operations);
-    if (delta !== undefined) this.#state = applyDelta(this.#state, delta);
-  }
-}
-
-/** What is shown after each piece. */
-function viewsOf(pieces: string[], options?: EnvelopeOptions): View[] {
-  const chain = new Chain(options);
-  return pieces.map((piece) => {
-    chain.write(piece);
-    return chain.view;
-  });
-}
-
-/** What is shown after nothing, one unit, two units and so on. */
-function viewsByUnit(text: string, options?: EnvelopeOptions): View[] {
-  return viewsOf(["", ...text.split("")], options);
-}
 
 const smile = "\u{1f600}";
 

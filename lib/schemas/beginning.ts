@@ -6,7 +6,6 @@ import {
   type JsonSchema,
   resolveReference,
   rootOf,
-  typesOf,
 } from "./schema.ts";
 
 /**
@@ -19,13 +18,12 @@ export function beginningOf(
   schema: JsonSchema | undefined,
 ): Required<Beginning> {
   const root = rootOf(schema);
-  const elements = schema && root === "array"
-    ? elementTypes(schema, schema)
-    : [];
   return {
     root,
     mayBeEmpty: schema === undefined || !requiresMore(schema, schema, root),
-    elements: elements.length > 0 ? elements : undefined,
+    elements: schema && root === "array"
+      ? elementTypes(schema, schema)
+      : undefined,
   };
 }
 
@@ -47,15 +45,38 @@ function requiresMore(
     );
 }
 
-/** The types that the first element may have; none where it may have any. */
-function elementTypes(schema: unknown, document: JsonSchema): string[] {
-  if (!isObject(schema)) return [];
-  const { prefixItems, items } = schema;
-  const [first] = [prefixItems ?? items].flat();
-  const types = typesOf(first, document);
-  if (types.length > 0) return types;
-  return partsOf(schema, document).map((part) => elementTypes(part, document))
-    .find((types) => types.length > 0) ?? [];
+/** The types that the first element may have; `undefined` where it may have any. */
+function elementTypes(
+  schema: unknown,
+  document: JsonSchema,
+): string[] | undefined {
+  if (!isObject(schema)) return undefined;
+  const [first] = [schema.prefixItems ?? schema.items].flat();
+  return typesOf(first, document) ??
+    firstOf(partsOf(schema, document), (part) => elementTypes(part, document));
+}
+
+/** The types that a value may have; `undefined` where it may have any. */
+function typesOf(schema: unknown, document: JsonSchema): string[] | undefined {
+  if (!isObject(schema)) return undefined;
+  if (schema.type !== undefined) return [schema.type].flat() as string[];
+  const types = (part: unknown) => typesOf(part, document);
+  return firstOf(partsOf(schema, document), types) ??
+    firstOf([schema.anyOf, schema.oneOf], (parts) => {
+      const all = Array.isArray(parts) ? parts.map(types) : [undefined];
+      return all.includes(undefined) ? undefined : all.flat() as string[];
+    });
+}
+
+/** The first that is told of any of the schemas. */
+function firstOf(
+  schemas: unknown[],
+  tell: (schema: unknown) => string[] | undefined,
+): string[] | undefined {
+  for (const schema of schemas) {
+    const told = tell(schema);
+    if (told !== undefined) return told;
+  }
 }
 
 /** The schemas that a document has to satisfy beside this one. */

@@ -403,7 +403,7 @@ export function rootOf(schema: JsonSchema | undefined): "object" | "array" {
 }
 
 /** The types that a schema names, itself or by others that apply in place. */
-export function typesOf(schema: unknown, root: JsonSchema): string[] {
+function typesOf(schema: unknown, root: JsonSchema): string[] {
   if (!isObject(schema)) return [];
   if (schema.type !== undefined) return [schema.type].flat() as string[];
   const others = [schema.allOf, schema.anyOf, schema.oneOf].flat();
