@@ -1,6 +1,7 @@
 import {
   assert,
   assertEquals,
+  assertMatch,
   assertNotEquals,
   assertRejects,
 } from "@std/assert";
@@ -247,6 +248,23 @@ Deno.test("the demo model knows some topics by heart, however they are asked for
     properties: { headline: text, body: text },
   }, "coffee");
   assertEquals({ title: headline, summary: body }, JSON.parse(english.text));
+});
+
+Deno.test("where little room is left the demo model says less, in whole sentences", async () => {
+  const text = (maxLength: number) => ({ type: "string", maxLength });
+  const schema = {
+    properties: { title: text(24), summary: text(200), note: text(12) },
+  };
+  for (
+    const prompt of ["coffee", "咖啡", "A very long walk on a beach", "灯"]
+  ) {
+    const { title, summary, note } = await documentOf(schema, prompt);
+    assert(summary.length > 60 && summary.length <= 200, summary);
+    assertMatch(summary, /[.。]$/);
+    for (const part of [title, note]) {
+      assertMatch(part, /^[\p{L}“][\p{L} ,，：“”]*[\p{L}.。”]$/u);
+    }
+  }
 });
 
 Deno.test("what the demo model knows by heart is as long as it should be", async () => {

@@ -1,6 +1,7 @@
 /** What the demo model knows, in English, and what it says of all else. */
 
-import type { Answer, Words } from "./words.ts";
+import type { Words } from "./dictionary.ts";
+import type { Answer } from "./words.ts";
 
 const PLANETS = ["solar system", "planets", "sun and planets"];
 const HEADPHONES = [

@@ -1,7 +1,8 @@
 /** What the demo model says: a document for any schema, about any topic. */
 
-import * as words from "./words.ts";
+import { HOSTILE, type Kind, KINDS, NUMBERS, PLAIN } from "./dictionary.ts";
 import { chooseNumber } from "./number.ts";
+import { findAnswer, type Language, LANGUAGES, lookUp } from "./words.ts";
 import * as schemas from "../../schemas/schema.ts";
 
 type JsonSchema = schemas.JsonSchema;
@@ -9,14 +10,14 @@ type Numbers = Record<string, number | undefined>;
 
 /** What a document is about, and how it is to be. */
 export interface DocumentOptions {
-  language: words.Language;
+  language: Language;
   topic: string;
   /** Gives numbers from 0 to 1. */
   random: () => number;
-  /** How often each longer text is repeated. */
-  repeat: number;
+  /** How often each longer text is repeated: then nothing is said by heart. */
+  repeat?: number;
   /** Whether the texts hold what should harm a careless reader. */
-  hostile: boolean;
+  hostile?: boolean;
 }
 
 /** Which value is being written. */
@@ -40,9 +41,11 @@ const DEPTH = 24;
 const TEXT_LENGTH = 10_000;
 /** What a document may cost: characters, and members of schemas looked at. */
 const BUDGET = 250_000;
-/** As much as so many characters. */
 const NUMBER_COST = 30;
+/** The kinds of words that go together as they are listed. */
 const ORDERED = ["step", "ingredient", "amount", "part", "value", "option"];
+/** The kinds that fill a longer text, and may be told by heart. */
+const PROSE = ["sentence", "blurb", "paragraph"];
 const USUAL: [number, number, number] = [1, 100, 1];
 const BOOLEANS: unknown[] = [true, false];
 /** How long a paragraph is at least, without what stands at its end. */
@@ -61,7 +64,9 @@ export function writeDocument(
   options: DocumentOptions,
 ): unknown {
   const root = { allOf: [schema, { type: schemas.rootOf(schema) }] };
-  return new Writer(schema, options).document(root);
+  const writer = new Writer(schema, options);
+  const place = { name: "", depth: 0, references: [""] };
+  return writer.value(root, { ...place, known: writer.known });
 }
 
 class Writer {
@@ -69,9 +74,11 @@ class Writer {
   readonly #options: DocumentOptions;
   /** Which words come first, so that other prompts give others. */
   readonly #offset: number;
-  readonly #vocabulary: Record<Exclude<words.Kind, "blurb">, string[]>;
+  /** What stands between two sentences. */
+  readonly #gap: string;
+  readonly #vocabulary: Record<Exclude<Kind, "blurb">, string[]>;
   /** What is known by heart on the topic, until it has been said. */
-  #known: Record<string, unknown> = {};
+  readonly known: Record<string, unknown> = {};
   /** How many have been taken from a list. */
   readonly #taken = new Map<readonly unknown[], number>();
   /** The list of texts that was written last: an answer is one of these. */
@@ -81,21 +88,14 @@ class Writer {
   constructor(root: JsonSchema, options: DocumentOptions) {
     this.#root = root;
     this.#options = options;
-    const { WORDS } = words.LANGUAGES[options.language];
-    this.#vocabulary = { ...words.PLAIN, ...WORDS };
     this.#offset = Math.floor(options.random() * 60);
-  }
-
-  document(root: JsonSchema): unknown {
-    const place = { name: "", depth: 0, references: [""], known: undefined };
-    const { properties } = this.#flatten(root, { ...place });
-    const { topic, language, repeat, hostile } = this.#options;
-    if (!hostile && repeat === 1) {
-      const names = Object.keys(properties ?? {});
-      this.#known = { ...words.findAnswer(topic, language, names) };
-    }
-    const questions = words.LANGUAGES[language].QUIZ;
-    return this.value(root, { ...place, known: { questions, ...this.#known } });
+    const { QUIZ: questions, WORDS } = LANGUAGES[options.language];
+    this.#gap = options.language === "zh" ? "" : " ";
+    this.#vocabulary = { ...PLAIN, ...WORDS };
+    if (options.hostile || options.repeat) return;
+    const names = Object.keys(root.properties ?? {});
+    const answer = findAnswer(options.topic, options.language, names);
+    this.known = { questions, ...answer };
   }
 
   value(given: unknown, outer: Place): unknown {
@@ -172,9 +172,7 @@ class Writer {
     // In older drafts, `items` may be a list and `additionalItems` the rest.
     const { items, prefixItems = items, minItems = 0, maxItems } = schema;
     const first = Array.isArray(prefixItems) ? prefixItems : [];
-    const rest = items === prefixItems && first.length > 0
-      ? schema.additionalItems
-      : items;
+    const rest = Array.isArray(items) ? schema.additionalItems : items;
     const known = Array.isArray(place.known) ? place.known : [];
     const usual = known.length ||
       (/step|option|choice/i.test(place.name) ? 4 : 3);
@@ -207,7 +205,7 @@ class Writer {
     const { known } = place;
     const usual = typeof known === "number"
       ? [known, known, 2] as const
-      : words.lookUp(words.NUMBERS, labelsOf(schema, place)) ?? USUAL;
+      : lookUp(NUMBERS, labelsOf(schema, place)) ?? USUAL;
     const multipleOf = [...units, (schema.multipleOf ?? []) as number[]].flat();
     this.#budget -= NUMBER_COST * (1 + multipleOf.length);
     const bounds = { ...schema as Numbers, multipleOf };
@@ -236,20 +234,21 @@ class Writer {
   }
 
   #text(schema: JsonSchema, place: Place): string {
-    const { hostile, repeat, topic } = this.#options;
-    if (words.isFormat(schema.format)) return this.#word(schema.format);
+    const { hostile, repeat = 1, topic } = this.#options;
+    const format = schema.format as keyof typeof PLAIN;
+    if (Object.hasOwn(PLAIN, format)) return this.#word(format);
     const labels = labelsOf(schema, place);
-    const kind = words.lookUp(words.KINDS, labels) ?? "sentence";
-    const isProse = ["sentence", "blurb", "paragraph"].includes(kind);
+    const kind = lookUp(KINDS, labels) ?? "sentence";
+    const isProse = PROSE.includes(kind);
     if (hostile) {
-      const texts = isProse ? words.HOSTILE : [this.#next(words.HOSTILE)];
+      const texts = isProse ? HOSTILE : [this.#next(HOSTILE)];
       return texts.join(" ").replaceAll("{}", () => topic);
     }
     // "headline" and "body" are other words for the fields that are known.
-    const name = kind === "title" ? kind : isProse ? "summary" : "";
-    const known = place.known ?? this.#known[name];
+    const name = isProse ? "summary" : kind === "title" ? kind : "";
+    const known = place.known ?? this.known[name];
     if (typeof known === "string") {
-      if (this.#known[name] === known) delete this.#known[name];
+      if (this.known[name] === known) delete this.known[name];
       return known.replaceAll("{}", () => topic);
     }
     if (/answer|correct/.test(labels[0]!) && this.#offered.length > 0) {
@@ -259,29 +258,21 @@ class Writer {
     return Array.from(texts, () => this.#prose(kind)).join("\n\n");
   }
 
-  #prose(kind: words.Kind): string {
+  #prose(kind: Kind): string {
+    const gap = this.#gap;
     if (kind === "blurb") {
-      return this.#word("sentence") + this.#gap + this.#word("middle");
+      return this.#word("sentence") + gap + this.#word("middle");
     }
     let text = this.#word(kind);
-    if (kind === "paragraph") {
-      // 300 to 600 characters, and one sentence says that this is a demo.
-      while (text.length < PARAGRAPH[this.#options.language]) {
-        text += this.#gap + this.#word("middle");
-      }
-      text += [this.#gap, this.#gap].join(this.#word("aside")) +
-        this.#word("ending");
+    if (kind !== "paragraph") return text;
+    // 300 to 600 characters, and one sentence says that this is a demo.
+    while (text.length < PARAGRAPH[this.#options.language]) {
+      text += gap + this.#word("middle");
     }
-    return text;
+    return text + gap + this.#word("aside") + gap + this.#word("ending");
   }
 
-  /** What stands between two sentences. */
-  get #gap(): string {
-    return this.#options.language === "zh" ? "" : " ";
-  }
-
-  #word(kind: Exclude<words.Kind, "blurb">): string {
-    // Some go together as they are listed.
+  #word(kind: Exclude<Kind, "blurb">): string {
     const first = ORDERED.includes(kind) ? 0 : this.#offset;
     return this.#next(this.#vocabulary[kind], first)
       .replaceAll("{}", () => this.#options.topic);
@@ -331,13 +322,10 @@ function combine(keyword: string, a: unknown, b: unknown): unknown {
   }
   if (keyword === "type" || keyword === "enum") {
     const others = new Set([b].flat().map((value) => JSON.stringify(value)));
-    const both = [a].flat().filter((value) =>
-      others.has(JSON.stringify(value))
-    );
-    const isWhole = [a, b].flat().includes("integer");
-    return keyword === "type" && both.length === 0 && isWhole
-      ? "integer"
-      : both;
+    const isInBoth = (value: unknown) => others.has(JSON.stringify(value));
+    const both = [a].flat().filter(isInBoth);
+    const isWhole = keyword === "type" && [a, b].flat().includes("integer");
+    return isWhole && both.length === 0 ? "integer" : both;
   }
   if (keyword !== "properties") return a;
   const result = { ...a as JsonSchema };

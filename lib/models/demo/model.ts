@@ -8,32 +8,7 @@ import { checkSchema, DEFAULT_SCHEMA } from "../../schemas/schema.ts";
 /** The name by which the demo model goes. */
 export const DEMO_MODEL = "demo";
 
-/**
- * What the demo model does on purpose for a prompt that begins with one of
- * these names; the rest of the prompt is the topic.
- */
-export const DEMO_PROMPTS = {
-  "demo:truncated": "runs out of tokens in the middle of a field",
-  "demo:refusal": "declines to answer",
-  "demo:fence": "wraps the answer in prose and a code fence",
-  "demo:think": "thinks first, in `reasoning_content`",
-  "demo:think-tag": "thinks first, in `<think>`",
-  "demo:slow": "three tokens a second, the first after five seconds",
-  "demo:fast": "2,000 tokens a second",
-  "demo:long": "about 200 KB, at 500 tokens a second",
-  "demo:hostile": "markup, event-stream syntax and odd characters in the text",
-  "demo:malformed": "writes something that is not JSON",
-  "demo:no-json": "answers in prose",
-  "demo:filter": "is stopped by the content filter",
-  "demo:error": "fails in the middle of the stream",
-  "demo:silence": "falls silent in the middle, for good",
-  "demo:cut": "ends the stream without a finish reason",
-  "demo:breaks": "its connection breaks in the middle, every other time",
-  "demo:length": "stops twice for length, and goes on when it is asked to",
-  "demo:invalid": "violates the schema, until it is told so",
-  "demo:rate-limit": "HTTP status 429",
-  "demo:auth": "HTTP status 401",
-};
+export { DEMO_PROMPTS } from "./dictionary.ts";
 
 /** Options for {@linkcode createDemoFetch}. */
 export interface DemoModelOptions {
@@ -57,6 +32,10 @@ const SPEEDS = new Map([["slow", 3], ["long", 500], ["fast", 2_000]]);
 const FINISH_REASONS = new Map([
   ["truncated", "length"],
   ["filter", "content_filter"],
+]);
+const FAILURES = new Map<string, Parameters<typeof failure>>([
+  ["rate-limit", [429, "rate_limit_exceeded", "Too many requests"]],
+  ["auth", [401, "invalid_api_key", "Incorrect API key provided"]],
 ]);
 /** These end without a finish reason. */
 const BROKEN = ["error", "silence", "cut", "breaks"];
@@ -98,16 +77,15 @@ export function createDemoFetch(options: DemoModelOptions = {}): typeof fetch {
       const message = error instanceof Error ? error.message : String(error);
       return failure(400, "invalid_request_error", message);
     }
-    if (question.behavior === "rate-limit") {
-      return failure(429, "rate_limit_exceeded", "Too many requests");
-    }
-    if (question.behavior === "auth") {
-      return failure(401, "invalid_api_key", "Incorrect API key provided");
-    }
+    const failed = FAILURES.get(question.behavior);
+    if (failed !== undefined) return failure(...failed);
     if (question.behavior === "breaks") {
       const isAgain = broken.delete(question.prompt) || question.written !== "";
       if (isAgain) question.behavior = "";
-      else if (broken.size < BREAKS) broken.add(question.prompt);
+      else {
+        if (broken.size >= BREAKS) broken.clear();
+        broken.add(question.prompt);
+      }
     }
     const steps = answer(question, options.tokensPerSecond);
     const body = streamOf(steps, options.clock ?? systemClock, signal);
@@ -287,19 +265,19 @@ function saidBy(question: Question): { parts: Part[]; finish: string } {
 /** The document's text. */
 function writeAnswer(question: Question): string {
   const { schema, behavior, random } = question;
-  const options = { ...question, repeat: 1, hostile: behavior === "hostile" };
+  const options = { ...question, hostile: behavior === "hostile" };
   let document = writeDocument(schema, options);
   if (behavior === "long") {
     const size = new TextEncoder().encode(JSON.stringify(document)).length;
-    options.repeat = Math.ceil(LONG_DOCUMENT / size);
-    document = writeDocument(schema, options);
+    const repeat = Math.ceil(LONG_DOCUMENT / size);
+    document = writeDocument(schema, { ...options, repeat });
   }
   if (behavior === "invalid") spoil(document);
   return JSON.stringify(document, null, random() < 0.3 ? 2 : 0)
     // Some write what is not ASCII as escapes, some do not.
     .replace(
       /[\ud800-\udbff][\udc00-\udfff]|[\x7f-\xff\u2028\u2029\ufeff]/g,
-      (character) => random() < 0.5 ? escape(character) : character,
+      (character) => random() < 0.5 ? escaped(character) : character,
     )
     .replace(
       /"(?:[^"\\]|\\.)*"|[,:]/g,
@@ -315,11 +293,10 @@ function spoil(document: unknown): void {
   }
 }
 
-function escape(character: string): string {
-  return character.replace(
-    /[^]/g,
-    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
+function escaped(text: string): string {
+  const escape = (unit: string) =>
+    `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  return text.split("").map(escape).join("");
 }
 
 /** The text up to the middle of its longest string that is not a name. */

@@ -17,8 +17,6 @@ export interface NumberBounds {
  *
  * @param usual At least, at most, and how many digits after the point.
  * @param random From 0 to 1: which of them.
- * @returns One that satisfies the bounds, if any number does that is not too
- * long for floating point.
  */
 export function chooseNumber(
   bounds: NumberBounds,
