@@ -21,6 +21,12 @@ export interface JsonPatchParserOptions {
    */
   maxPointerLength?: number;
   /**
+   * The longest number, in UTF-16 units.
+   *
+   * @default {1024}
+   */
+  maxNumberLength?: number;
+  /**
    * The longest text, in UTF-16 units.
    *
    * @default {Infinity}
@@ -52,7 +58,10 @@ export class JsonSyntaxError extends SyntaxError {
   }
 }
 
-/** The text is longer, nested deeper or has longer pointers than allowed. */
+/**
+ * The text is longer, nested deeper, or has longer pointers or numbers than
+ * allowed.
+ */
 export class JsonBoundsError extends RangeError {
   override name = "JsonBoundsError";
   /** Where the bound was passed: UTF-16 units from the text's beginning. */
@@ -162,6 +171,7 @@ const NUMBER_TEXT = /^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?$/;
 export class JsonPatchParser {
   readonly #maxDepth: number;
   readonly #maxPointerLength: number;
+  readonly #maxNumberLength: number;
   readonly #maxLength: number;
   readonly #rawNumbers: boolean;
 
@@ -196,6 +206,7 @@ export class JsonPatchParser {
   constructor(options: JsonPatchParserOptions = {}) {
     this.#maxDepth = options.maxDepth ?? 128;
     this.#maxPointerLength = options.maxPointerLength ?? 1024;
+    this.#maxNumberLength = options.maxNumberLength ?? 1024;
     this.#maxLength = options.maxLength ?? Infinity;
     this.#rawNumbers = options.rawNumbers ?? false;
   }
@@ -388,6 +399,10 @@ export class JsonPatchParser {
     let index = from;
     while (index < length && isNumberUnit(text.charCodeAt(index))) index++;
     this.#atom += text.slice(from, index);
+    if (this.#atom.length > this.#maxNumberLength) {
+      const bound = `a number longer than ${this.#maxNumberLength} units`;
+      this.#exceed(bound, this.#start - this.#position, operations);
+    }
     if (index < length) this.#endNumber(operations);
     return index;
   }

@@ -498,6 +498,29 @@ Deno.test("parser bounds how deep values nest", () => {
   assertThrows(() => parse(["[[["], { maxDepth: 2 }), JsonBoundsError);
 });
 
+Deno.test("parser gives up at a number that is too long, wherever it is cut", () => {
+  const options = { maxNumberLength: 5 };
+  for (const text of ["[12345]", "[-1e10,1.234]", '{"a":12345}', "12345"]) {
+    for (const pieces of cuts(text)) {
+      assertEquals(account(pieces, options).fault, undefined, text);
+    }
+  }
+  for (
+    const [text, position] of [
+      ["[123456]", 1],
+      ["[1,-12345,2]", 3],
+      ['{"a":1.2345', 5],
+      ["123456", 0],
+    ] as const
+  ) {
+    const faults = [...cuts(text)].map((pieces) => account(pieces, options));
+    for (const { fault } of faults) {
+      assertEquals((fault as { position: number }).position, position, text);
+      assertEquals((fault as { name: string }).name, "JsonBoundsError");
+    }
+  }
+});
+
 Deno.test("parser bounds the length of pointers", () => {
   const options = { maxPointerLength: 8 };
   for (
