@@ -85,6 +85,9 @@ export interface GenerationContext {
   onFinish?: (answer: FinishedAnswer) => void;
 }
 
+/** How much of a refusal clients are told, in UTF-16 units. */
+const MAX_REFUSAL = 10_000;
+
 /** One answer of the model. */
 export class Generation {
   readonly id: string;
@@ -218,7 +221,7 @@ export class Generation {
     clock.clearTimeout(this.#linger);
     // That a client has left before it is answered shows a moment later: on its
     // behalf nothing is asked.
-    if (!this.#asked) {
+    if (!this.#asked && this.transcript.outcome === undefined) {
       clock.clearTimeout(this.#moment);
       this.#moment = clock.setTimeout(() => {
         if (this.#readers > 0 || this.linger === Infinity) this.#run();
@@ -360,7 +363,8 @@ export class Generation {
   /** How a model that has said its last has ended. */
   #judge(): Outcome {
     if (this.#refusal !== "") {
-      return failure("refused", { words: this.#refusal });
+      const words = this.#refusal.slice(0, MAX_REFUSAL);
+      return failure("refused", { words });
     }
     const reason = this.#finishReason;
     if (reason === undefined) return this.#failure("upstream_unavailable");

@@ -113,6 +113,18 @@ Deno.test("a refusal keeps the model's own words", async () => {
   }
 });
 
+Deno.test("a refusal that goes on is cut short", async () => {
+  const model = new ScriptedModel((call) => {
+    for (let n = 0; n < 100; n++) {
+      call.send({ type: "refusal", text: "\u0001".repeat(5_000) });
+    }
+    call.end();
+  });
+  await using server = startServer({ ask: model.ask });
+  const events = await follow(server, makeGenerationId(), {});
+  assertEquals(events.at(-1)!.data.message, "\u0001".repeat(10_000));
+});
+
 Deno.test("each refused request is told why in its language", async () => {
   const config = testConfig({
     accessTokens: ["a-token-of-this-test"],
