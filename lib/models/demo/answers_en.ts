@@ -33,7 +33,7 @@ export const ANSWERS: Answer[] = [
     fields: {
       title: "New Directions in Technology: the Loud and the Quiet",
       summary:
-        "The loud direction is artificial intelligence: models that write, draw and translate have moved into phones and offices, and nobody quite agrees what they are for. The quiet ones may matter more. Solar panels cost a tenth of what they did in 2010, batteries have followed, and together they are rebuilding the grid. Rockets come home and fly again. Gene editing went from a paper in 2012 to an approved treatment for sickle cell disease in 2023. All of it looked like a toy at first. In ten years most of it will be ordinary, and the café’s Wi-Fi will still be slow 🐌.",
+        "The loud direction is artificial intelligence: models that write, draw and translate have moved into phones and offices, and nobody quite agrees what they are for. The quiet ones may matter more. Solar panels cost about a tenth of what they did in 2010, batteries have followed, and together they are rebuilding the grid. Rockets come home and fly again. Gene editing went from a paper in 2012 to an approved treatment for sickle cell disease in 2023. All of it looked like a toy at first. In ten years most of it will be ordinary, and the café’s Wi-Fi will still be slow 🐌.",
     },
   },
   {
@@ -117,8 +117,7 @@ export const ANSWERS: Answer[] = [
           question: "Which planet is the largest?",
           options: ["Earth", "Jupiter", "Saturn", "Neptune"],
           answer: "Jupiter",
-          explanation:
-            "It outweighs all the others together, two and a half times.",
+          explanation: "It outweighs all the others together, by five to two.",
         },
         {
           question: "Which takes Venus longer, one turn or one orbit?",
@@ -243,7 +242,7 @@ export const ANSWERS: Answer[] = [
     fields: {
       title: "The Kingfisher, Blue by Construction",
       summary:
-        "Grind up a kingfisher’s feather, and the blue is gone: there is no blue pigment in it, only a fine sponge of keratin that returns that part of the light. The bird itself weighs about 35 grams, sits still above the water, corrects for the bend of light at the surface and dives. A fish is beaten on the branch and swallowed head first, and it takes more than half the bird’s own weight of them a day. It nests at the end of a tunnel in the river bank. The pointed nose of Japan’s 500 series train was modelled on its beak, for quieter tunnels. The bird has asked for no royalties.",
+        "Grind up a kingfisher’s feather, and the blue is gone: there is no blue pigment in it, only a fine sponge of keratin that returns that part of the light. The bird itself weighs about 35 grams, sits still above the water, corrects for the bend of light at the surface and dives. A fish is beaten on the branch and swallowed head first, and the bird needs more than half its own weight of them a day. It nests at the end of a tunnel in the river bank. The pointed nose of Japan’s 500 series train was modelled on its beak, for quieter tunnels. The bird has asked for no royalties.",
     },
   },
   {
@@ -269,7 +268,7 @@ export const ANSWERS: Answer[] = [
     fields: {
       title: "Electric Cars: Back after a Short Break",
       summary:
-        "In 1899 the first car to pass 100 km/h was electric, and its name was La Jamais Contente, “never satisfied”. Around 1900 more American cars ran on electricity than on petrol; then cheap oil and the electric starter, of all things, ended that for a century. What changed was the battery, whose price has fallen by about nine tenths since 2010. An electric motor turns some 90 % of its energy into motion, an engine rarely 30; the rest warms the street. In 2024 more than one new car in five had a plug, in China nearly every second one. The silence takes getting used to. The queue does not.",
+        "The first car to pass 100 km/h, in 1899, was electric; its name, La Jamais Contente, means “never satisfied”. Around 1900 more American cars ran on electricity than on petrol; then cheap oil and the electric starter, of all things, ended that for a century. What changed was the battery, whose price has fallen by about nine tenths since 2010. An electric motor turns some 90 % of its energy into motion, an engine rarely 30; the rest warms the street. In 2024 more than one new car in five had a plug, in China nearly every second one. The silence takes getting used to. The queue does not.",
     },
   },
   {
