@@ -79,21 +79,36 @@ const READ = 1_000_000;
 /** How long to try again while another process writes, in milliseconds. */
 const PATIENCE = 1500;
 
+/** Options for {@linkcode openSqliteStore}. */
+export interface SqliteStoreOptions {
+  /**
+   * How large the file may become, in pages of 4,096 bytes.
+   *
+   * @default {4_294_967_294}
+   */
+  maxPages?: number;
+}
+
 /**
  * Opens a file, and makes it if it is not there. It is readable by its user
  * only.
  *
  * @param path The file's path. Two more lie beside it, with `-wal` and `-shm`
  * at the end of their names.
+ * @param options How large it may become.
  * @returns The store. An open one keeps the process alive.
  * @throws {Error} If the file is not one of ours, or cannot be written.
  */
-export async function openSqliteStore(path: string): Promise<TranscriptStore> {
+export async function openSqliteStore(
+  path: string,
+  { maxPages = 4_294_967_294 }: SqliteStoreOptions = {},
+): Promise<TranscriptStore> {
   closeSync(openSync(path, "a", 0o600));
   chmodSync(path, 0o600);
   const database = new DatabaseSync(path);
   try {
     await patiently(() => prepareFile(database));
+    database.exec(`PRAGMA max_page_count=${maxPages}`);
     return new SqliteStore(database);
   } catch (error) {
     database.close();

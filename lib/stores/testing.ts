@@ -342,6 +342,13 @@ export const storeCases: readonly StoreCase[] = [
     deepStrictEqual(await appendOne(a, beat), { ...STATE, stopped: true });
     const again = { won: true, stopped: true };
     deepStrictEqual(await a.claim(id, claim("A")), again);
+    // One that has ended cannot be stopped.
+    const ended = makeId();
+    await a.claim(ended, claim("A"));
+    const outcome = failure("no_json");
+    await a.append([{ ...beat, id: ended, outcome }]);
+    await b.stop(ended, claim("A").meta.owner);
+    deepStrictEqual(await a.claim(ended, claim("A")), WON);
   }),
 
   storeCase("a stop that comes before its claim is kept", async (a, b) => {

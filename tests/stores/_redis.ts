@@ -61,7 +61,7 @@ export class RedisServer implements AsyncDisposable {
   async #awaitAnswer(): Promise<void> {
     for (let turn = 0;; turn++) {
       try {
-        await this.command("PING");
+        await this.#reply("PING");
         return;
       } catch (error) {
         if (turn === 3000) throw error;
@@ -72,6 +72,12 @@ export class RedisServer implements AsyncDisposable {
 
   /** Sends an inline command; resolves with the first line of the reply. */
   async command(line: string): Promise<string> {
+    const reply = await this.#reply(line);
+    if (reply.startsWith("-")) throw new Error(`${line}: ${reply}`);
+    return reply;
+  }
+
+  async #reply(line: string): Promise<string> {
     using connection = await Deno.connect({
       hostname: "127.0.0.1",
       port: this.port,
@@ -80,7 +86,6 @@ export class RedisServer implements AsyncDisposable {
     const buffer = new Uint8Array(65536);
     const read = await connection.read(buffer);
     const text = new TextDecoder().decode(buffer.subarray(0, read ?? 0));
-    if (!/^[+:$*]/.test(text)) throw new Error(`${line}: ${text}`);
     return text.split("\r\n")[0]!;
   }
 
