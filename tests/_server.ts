@@ -55,6 +55,11 @@ export class TestClock implements Clock {
     this.#pauses.delete(id);
   }
 
+  /** Lets time pass in which nothing happens, as for a process that stands still. */
+  jump(milliseconds: number): void {
+    this.#now += milliseconds;
+  }
+
   /** Lets time pass, and calls what is due, in order. */
   tick(milliseconds: number): void {
     const end = this.#now + milliseconds;

@@ -1,0 +1,312 @@
+/** Transcripts that another instance writes, fed by a store. */
+
+import { failure } from "../answers/outcome.ts";
+import { Transcript } from "../answers/transcript.ts";
+import type { Clock, Timer } from "../clock.ts";
+import {
+  dropUnits,
+  type Head,
+  type Meta,
+  type Piece,
+  type TranscriptStore,
+} from "./store.ts";
+
+/** What mirrors need. */
+export interface MirrorOptions {
+  store: TranscriptStore;
+  clock: Clock;
+  /** How long a writer counts as alive, in milliseconds. */
+  lease: number;
+}
+
+/**
+ * How often the store is asked about all mirrors, in milliseconds. Four times
+ * this is {@linkcode GRACE}.
+ */
+const LOOK = 750;
+
+/**
+ * How long a writer is seen to be silent, beyond its lease, before it is given
+ * up, in milliseconds. When the store itself was away, writers get this long to
+ * come back.
+ */
+const GRACE = 3000;
+
+/** How long a mirror that nobody follows is kept, in milliseconds. */
+const IDLE = 1500;
+
+/** How long a poll waits for what the writer has not sent yet. */
+const POLL = 100;
+
+/**
+ * The mirrors of an instance: one for each generation, however many follow it.
+ * A mirror is there as long as it has readers, and that it is there is what
+ * the store is told.
+ */
+export class Mirrors {
+  readonly #options: MirrorOptions;
+  readonly #mirrors = new Map<string, Mirror>();
+  #timer: Timer | undefined;
+  #isLooking = false;
+
+  /** Makes a set of none. */
+  constructor(options: MirrorOptions) {
+    this.#options = options;
+  }
+
+  /** How many there are. */
+  get size(): number {
+    return this.#mirrors.size;
+  }
+
+  /**
+   * Finds a generation that another instance writes, or has written.
+   *
+   * @returns The mirror, which has to be attached to, or polled, at once;
+   * `undefined` if the store has no such generation.
+   * @throws {Error} If the store cannot be reached.
+   */
+  async find(id: string): Promise<Mirror | undefined> {
+    const known = this.#mirrors.get(id);
+    if (known !== undefined) return known;
+    const head = await this.#options.store.find(id);
+    return head && this.open(id, head);
+  }
+
+  /** The mirror of a generation whose head is known. */
+  open(id: string, head: Head): Mirror {
+    // While somebody waited, another may have made it.
+    const known = this.#mirrors.get(id);
+    if (known !== undefined) return known;
+    const mirror = new Mirror(id, head, this.#options, () => {
+      this.#mirrors.delete(id);
+    });
+    this.#mirrors.set(id, mirror);
+    this.#timer ??= this.#options.clock.setTimeout(this.#tick, LOOK);
+    return mirror;
+  }
+
+  /** Lets go of all: their followers wait for what does not come. */
+  close(): void {
+    this.#options.clock.clearTimeout(this.#timer);
+    this.#timer = undefined;
+    for (const mirror of this.#mirrors.values()) mirror.close();
+  }
+
+  readonly #tick = (): void => {
+    this.#timer = undefined;
+    if (this.size === 0) return;
+    this.#timer = this.#options.clock.setTimeout(this.#tick, LOOK);
+    this.#look();
+  };
+
+  async #look(): Promise<void> {
+    const mirrors = [...this.#mirrors.values()].filter(({ transcript }) =>
+      transcript.outcome === undefined
+    );
+    if (mirrors.length === 0 || this.#isLooking) return;
+    this.#isLooking = true;
+    try {
+      const heads = await this.#options.store.attend(
+        mirrors.map(({ id }) => ({ id, reading: true })),
+      );
+      for (const [n, mirror] of mirrors.entries()) mirror.look(heads[n]);
+    } catch {
+      for (const mirror of mirrors) mirror.lookInVain();
+    } finally {
+      this.#isLooking = false;
+    }
+  }
+}
+
+/** A generation that another instance writes. */
+export class Mirror {
+  readonly id: string;
+  readonly meta: Meta;
+  readonly transcript = new Transcript();
+  readonly #store: TranscriptStore;
+  readonly #clock: Clock;
+  readonly #lease: number;
+  readonly #onClose: () => void;
+  readonly #unlisten: () => void;
+  /** How long it is in the store. */
+  #length: number;
+  #readers = 0;
+  #idle: Timer | undefined;
+  #isOpen = true;
+  /** Resolves when it has been read as far as it goes, or could not be. */
+  #filling: Promise<void> | undefined;
+  #fillAgain = false;
+  /** Looks in a row that have found the writer silent, or nothing at all. */
+  #lost: { since: number; last: number } | undefined;
+
+  /** Made by {@linkcode Mirrors}. */
+  constructor(
+    id: string,
+    head: Head,
+    { store, clock, lease }: MirrorOptions,
+    onClose: () => void,
+  ) {
+    this.id = id;
+    this.meta = head.meta;
+    this.#length = head.length;
+    this.#store = store;
+    this.#clock = clock;
+    this.#lease = lease;
+    this.#onClose = onClose;
+    this.#unlisten = store.listen(id, (piece) => {
+      if (!this.#take(piece)) this.#fill();
+    });
+    this.#fill();
+    this.#attend(true);
+    this.#rest();
+  }
+
+  /** How long it is, as far as that is known. */
+  get length(): number {
+    return Math.max(this.#length, this.transcript.length);
+  }
+
+  /**
+   * Counts one more reader.
+   *
+   * @returns What counts it out again; to be called once.
+   */
+  attach(): () => void {
+    this.#readers++;
+    this.#clock.clearTimeout(this.#idle);
+    this.#idle = undefined;
+    return () => {
+      this.#readers--;
+      if (this.#readers === 0 && this.#idle === undefined) this.close();
+    };
+  }
+
+  /** Brings it up to date for a client that polls, which counts as a reader. */
+  async refresh(): Promise<void> {
+    const isNew = this.#idle !== undefined && this.transcript.length === 0;
+    this.#rest();
+    await this.#fill();
+    if (!isNew || this.transcript.outcome !== undefined) return;
+    // The writer hears only now that somebody reads here.
+    await new Promise<void>((resolve) => {
+      const timer = this.#clock.setTimeout(resolve, POLL);
+      this.transcript.changed().then(() => {
+        this.#clock.clearTimeout(timer);
+        resolve();
+      });
+    });
+  }
+
+  /** Takes note of what the store has; called about once a second. */
+  look(head: Head | undefined): void {
+    if (!this.#isOpen || this.transcript.outcome !== undefined) return;
+    if (head === undefined) {
+      // Its writer, if it lives, writes it again from the beginning.
+      if (this.#isLost(this.#lease + GRACE)) {
+        this.transcript.finish(failure("interrupted"));
+      }
+      return;
+    }
+    this.#length = head.length;
+    if (head.isOver) {
+      if (this.#isLost(GRACE)) this.#bury();
+    } else this.#lost = undefined;
+    if (head.length > this.transcript.length || head.outcome !== undefined) {
+      this.#fill();
+    }
+  }
+
+  /** Takes note that the store could not be asked. */
+  lookInVain(): void {
+    this.#lost = undefined;
+  }
+
+  /** Lets go of it. */
+  close(): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    this.#clock.clearTimeout(this.#idle);
+    this.#unlisten();
+    this.#onClose();
+    this.#attend(false);
+  }
+
+  /** Closes it if nobody follows or polls for a while. */
+  #rest(): void {
+    this.#clock.clearTimeout(this.#idle);
+    this.#idle = this.#clock.setTimeout(() => {
+      this.#idle = undefined;
+      if (this.#readers === 0) this.close();
+    }, IDLE);
+  }
+
+  #attend(reading: boolean): void {
+    if (this.transcript.outcome !== undefined) return;
+    this.#store.attend([{ id: this.id, reading }]).catch(() => {
+      // The next look tells it, or the time that it holds is over.
+    });
+  }
+
+  /** Whether looks have found it lost for a time, without a gap. */
+  #isLost(time: number): boolean {
+    const now = this.#clock.now();
+    // A process that stood still has not looked.
+    const isGap = this.#lost === undefined || now - this.#lost.last > 3 * LOOK;
+    this.#lost = { since: isGap ? now : this.#lost!.since, last: now };
+    return now - this.#lost.since >= time;
+  }
+
+  #bury(): void {
+    this.#store.bury(this.id, failure("interrupted")).then(
+      () => this.#fill(),
+      () => this.lookInVain(),
+    );
+  }
+
+  /** Reads from the store what there is. Never rejects. */
+  #fill(): Promise<void> {
+    this.#fillAgain = true;
+    return this.#filling ??= this.#read();
+  }
+
+  async #read(): Promise<void> {
+    try {
+      while (this.#fillAgain && this.#isOpen) {
+        this.#fillAgain = false;
+        const { length: from } = this.transcript;
+        const reading = await this.#store.read(this.id, from);
+        if (reading === undefined || !this.#isOpen) break;
+        for (const piece of reading.pieces) this.#take(piece);
+        const { length } = this.transcript;
+        if (length < reading.length) this.#fillAgain ||= length > from;
+        else if (reading.outcome !== undefined) this.#finish(reading.outcome);
+      }
+    } catch {
+      // The next look, or piece, tries again.
+    } finally {
+      this.#filling = undefined;
+    }
+  }
+
+  /**
+   * Appends what is new of a piece.
+   *
+   * @returns Whether nothing is missing before it.
+   */
+  #take({ start, runs, outcome }: Piece): boolean {
+    const { length } = this.transcript;
+    if (!this.#isOpen) return true;
+    if (start > length) return false;
+    for (const { type, text } of dropUnits(runs, length - start)) {
+      this.transcript.append(type, text);
+    }
+    if (outcome !== undefined) this.#finish(outcome);
+    return true;
+  }
+
+  #finish(outcome: NonNullable<Piece["outcome"]>): void {
+    this.transcript.finish(outcome);
+    this.#unlisten();
+  }
+}
