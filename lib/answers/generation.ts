@@ -23,9 +23,10 @@ import type { Beginning } from "../beginning.ts";
 import { beginningOf } from "../schemas/beginning.ts";
 import { makeGenerationId } from "./id.ts";
 import type { Limits } from "./limits.ts";
-import { takeSnapshot } from "./snapshot.ts";
+import { type SnapshotOptions, takeSnapshot } from "./snapshot.ts";
 import { Transcript } from "./transcript.ts";
-import { validate, type ValidationError } from "../schemas/validation.ts";
+import { takeTurns } from "./turns.ts";
+import { validateAnswer } from "./validation.ts";
 
 /** What a generation is started with. */
 export interface GenerationOptions extends Question {
@@ -116,6 +117,8 @@ export class Generation {
 
   readonly #startedAt: number;
   #asked = false;
+  /** Whether the model has said its last. */
+  #concluding = false;
   #moment: Timer | undefined;
   #firstTokenAt: number | undefined;
   #lastTokenAt: number;
@@ -162,10 +165,11 @@ export class Generation {
         signal,
         (part) => this.#take(part),
       );
-      this.finish(this.#judge(), this.#fault);
+      await this.#conclude();
     } catch (error) {
       // What is thrown behind the end of it, for instance because it is over,
       // changes nothing.
+      if (this.#concluding) return;
       this.#fail(error instanceof ModelError ? error.code : "internal", error);
     }
   }
@@ -269,12 +273,12 @@ export class Generation {
       this.#fail("upstream_timeout");
     } else {
       // It has said all, and only forgotten to hang up.
-      this.finish(this.#judge());
+      this.#conclude();
     }
   }
 
   #take(part: Part): void {
-    if (this.transcript.outcome !== undefined) return;
+    if (this.#concluding || this.transcript.outcome !== undefined) return;
     this.#lastTokenAt = this.#context.clock.now();
     if (this.#firstTokenAt === undefined && "text" in part) {
       this.#firstTokenAt = this.#lastTokenAt;
@@ -360,7 +364,35 @@ export class Generation {
     return length + text.length <= outputCharacters;
   }
 
-  /** How a model that has said its last has ended. */
+  /**
+   * Ends the generation as a model has that has said its last, which is not
+   * heard from now on. Validating takes a while: it may be stopped meanwhile.
+   * Never rejects.
+   */
+  async #conclude(): Promise<void> {
+    if (this.#concluding || this.transcript.outcome !== undefined) return;
+    this.#concluding = true;
+    const { clock } = this.#context;
+    clock.clearTimeout(this.#silence);
+    try {
+      const outcome = this.#judge();
+      const { schema } = this.#question;
+      if (
+        outcome.status === "error" || !this.#validated || schema === undefined
+      ) return this.finish(outcome, this.#fault);
+      const result = await validateAnswer(
+        this.transcript,
+        schema,
+        this.#shape,
+        takeTurns(clock, this.#controller.signal),
+      );
+      this.finish({ ...outcome, ...result });
+    } catch (error) {
+      this.#fail("internal", error);
+    }
+  }
+
+  /** How a model that has said its last has ended; but for its validation. */
   #judge(): Outcome {
     if (this.#refusal !== "") {
       const words = this.#refusal.slice(0, MAX_REFUSAL);
@@ -376,23 +408,20 @@ export class Generation {
         finish_reason: reason,
         ...(mended.length > 0 && { mended }),
         ...(this.#usage !== undefined && { usage: this.#usage }),
-        ...this.#validation(),
       };
     }
     if (reason === "length") return this.#failure("truncated");
     return this.#failure(this.#envelope.began ? "malformed_json" : "no_json");
   }
 
-  #validation(): { valid?: boolean; errors?: ValidationError[] } {
-    const { schema } = this.#question;
-    if (!this.#validated || schema === undefined) return {};
-    return validate(schema, this.#value());
-  }
-
   /** The value so far. */
   #value(): unknown {
+    return takeSnapshot(this.transcript, this.#shape);
+  }
+
+  get #shape(): SnapshotOptions {
     const { depth: maxDepth } = this.#context.limits;
-    return takeSnapshot(this.transcript, { ...this.beginning, maxDepth });
+    return { ...this.beginning, maxDepth };
   }
 
   /** Ends it because of a fault, unless the model has begun to decline. */

@@ -1,13 +1,13 @@
 /** How a generation can end. The words for it are chosen for each reader. */
 
 import type { Mending } from "../mending.ts";
-import type { ValidationError } from "../schemas/validation.ts";
+import type { ValidationResult } from "../schemas/judge.ts";
 
 /** What the terminal event of a generation says. */
 export type Outcome = EndOutcome | ErrorOutcome;
 
-/** The value is complete. */
-export interface EndOutcome {
+/** The value is complete. Where a schema was given, it has been validated. */
+export interface EndOutcome extends ValidationResult {
   status: "end";
   finish_reason: string;
   /**
@@ -17,10 +17,6 @@ export interface EndOutcome {
   mended?: Mending[];
   /** What the provider said of the tokens spent. */
   usage?: unknown;
-  /** Whether the value satisfies the schema, where one was given. */
-  valid?: boolean;
-  /** Why it does not: at most ten. */
-  errors?: ValidationError[];
 }
 
 /** The value is not complete, and will not be. */

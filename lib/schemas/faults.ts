@@ -51,6 +51,7 @@ export const FAULTS = {
     zh: "引用的位置不存在",
     en: "refers to a place that does not exist",
   },
+  rebased: { zh: "之下不能有 $ref", en: "must not have a $ref below it" },
   circle: { zh: "引用了它自己", en: "refers to itself" },
 } satisfies Record<string, Words>;
 
@@ -89,7 +90,7 @@ export function tooMuch(limit: number): Words {
 /** That a `type` is not one of those there are. */
 export function notAType(types: string[]): Words {
   return {
-    zh: `应为 ${types.join("、")} 之一，或其数组`,
-    en: `expected one of ${types.join(", ")}, or an array of them`,
+    zh: `应为 ${types.join("、")} 之一，或其数组，每种至多一次`,
+    en: `expected one of ${types.join(", ")}, or an array of them, each once`,
   };
 }

@@ -106,10 +106,12 @@ export const KEYWORDS = new Map<string, Shape>([
   ),
   ["uniqueItems", "boolean"],
   ...keywords("string", "title description format $schema $comment"),
+  // Annotations too, for those who bring them are strangers: see `validate`.
+  ...keywords("string", "pattern $id"),
   ["$ref", "reference"],
   ...keywords(
     "refused",
-    "pattern patternProperties $id $anchor $dynamicRef $dynamicAnchor",
+    "patternProperties $anchor $dynamicRef $dynamicAnchor",
     "$recursiveRef $recursiveAnchor $vocabulary",
   ),
 ]);
@@ -130,9 +132,10 @@ function keywords(shape: Shape, ...names: string[]): [string, Shape][] {
  * Checks a schema that may be hostile. What passes can be given to
  * `validate`, whose work it cannot make explode.
  *
- * Taken are schemas of an object or an array. Not taken are regular
- * expressions, references out of the document, keywords that rebase
- * references, references that go in a circle, and whatever passes a bound.
+ * Taken are schemas of an object or an array; `pattern` and `$id` in them are
+ * annotations. Not taken are `patternProperties`, references out of the
+ * document, what rebases references, references that go in a circle, and
+ * whatever passes a bound.
  *
  * @param value What `JSON.parse` made of it.
  * @returns The same value.
@@ -219,9 +222,20 @@ function checkSubschema(
       if (reason !== undefined) throw new SchemaError(reason, place);
     }
   }
+  // What a reference below it means would hang on it.
+  if (pointer !== "" && value.$id !== undefined && refers(value)) {
+    throw new SchemaError(FAULTS.rebased, joinPointer(pointer, "$id"));
+  }
   for (const { path, schema } of subschemas(value)) {
     checkSubschema(schema, path.reduce(joinPointer, pointer), depth + 1, check);
   }
+}
+
+/** Whether a schema, or one in it, refers to others. */
+function refers(schema: unknown): boolean {
+  if (!isObject(schema)) return false;
+  if (schema.$ref !== undefined) return true;
+  return subschemas(schema).some(({ schema }) => refers(schema));
 }
 
 /** What is wrong with a keyword's value, but for the schemas in it. */
@@ -244,7 +258,8 @@ function fault(shape: Shape, value: unknown): Words | undefined {
       const wrong = types.find((type) =>
         !TYPES.includes(type) && !ROOT_TYPES.includes(type)
       );
-      if (types.length > 0 && wrong === undefined) return undefined;
+      const isUnique = new Set(types).size === types.length;
+      if (types.length > 0 && wrong === undefined && isUnique) return undefined;
       return notAType([...ROOT_TYPES, ...TYPES]);
     }
     case "values":
@@ -275,7 +290,7 @@ function fault(shape: Shape, value: unknown): Words | undefined {
   }
 }
 
-/** The validator makes URIs of names, which surrogates that are alone defeat. */
+/** Not every provider takes names with surrogates that are alone. */
 function namesFault(names: string[]): Words | undefined {
   return names.every((name) => name.isWellFormed())
     ? undefined

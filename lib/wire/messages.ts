@@ -2,6 +2,7 @@
 
 import { type ErrorCode, type Outcome, RETRYABLE } from "../answers/outcome.ts";
 import type { Language, Words } from "../language.ts";
+import { describeViolation } from "../schemas/violations.ts";
 
 /** What is said in always the same words. */
 export const WORDS = {
@@ -144,8 +145,19 @@ export function describeOutcome(
   language: Language,
 ): Record<string, unknown> {
   if (outcome.status === "end") {
-    const { status, ...rest } = outcome;
-    return { status, message: WORDS.end[language], ...rest };
+    const { status, errors, ...rest } = outcome;
+    return {
+      status,
+      message: WORDS.end[language],
+      ...rest,
+      ...(errors !== undefined && {
+        errors: errors.map((violation) => ({
+          pointer: violation.pointer,
+          keyword: violation.keyword,
+          message: describeViolation(violation, language),
+        })),
+      }),
+    };
   }
   const { status, code, words, ...rest } = outcome;
   const message = words ?? FAILURES[code][language];

@@ -18,8 +18,8 @@ import {
   DEFAULT_SCHEMA,
   type JsonSchema,
 } from "../../lib/schemas/schema.ts";
-import { validate } from "../../lib/schemas/validation.ts";
 import { LANGUAGES } from "../../lib/models/demo/words.ts";
+import { validateAtOnce } from "../schemas/_validate.ts";
 import { presets } from "../../static/presets.js";
 
 const URL = "https://demo.invalid/v1/chat/completions";
@@ -197,7 +197,9 @@ Deno.test("the demo model says of an unknown topic that a demo is speaking", asy
     const isChinese = /\p{sc=Han}/u.test(topic);
     assertEquals(/\p{sc=Han}/u.test(summary), isChinese);
     assertEquals([finish, done], ["stop", true]);
-    assertEquals(validate(DEFAULT_SCHEMA, JSON.parse(text)), { valid: true });
+    assertEquals(validateAtOnce(DEFAULT_SCHEMA, JSON.parse(text)), {
+      valid: true,
+    });
   }
   assertEquals((await answerTo("灯")).text, (await answerTo("灯")).text);
   const [cups, lamps] = [await answerTo("杯子"), await answerTo("灯")];
@@ -406,7 +408,9 @@ Deno.test("the demo model finds the schema where the server puts it", async () =
     const answer = await answerTo("灯", { system });
     const document = JSON.parse(answer.text);
     assertEquals(Object.keys(document), ["price", "note"]);
-    assertEquals(validate(checkSchema(schema), document), { valid: true });
+    assertEquals(validateAtOnce(checkSchema(schema), document), {
+      valid: true,
+    });
   }
   const { text } = await answerTo("灯", { system: "JSON {braces}\n{" });
   assertEquals(Object.keys(JSON.parse(text)), ["title", "summary"]);
@@ -420,7 +424,7 @@ Deno.test("the demo model answers the presets' schemas", async () => {
     for (const { prompt, schema } of Object.values(languages)) {
       const wanted = checkSchema(schema ?? DEFAULT_SCHEMA);
       const document = await documentOf(wanted, prompt);
-      assertEquals(validate(wanted, document), { valid: true }, name);
+      assertEquals(validateAtOnce(wanted, document), { valid: true }, name);
       if (name === "quiz") {
         for (const { options, answer } of document.questions) {
           assert(options.includes(answer));
@@ -565,7 +569,7 @@ Deno.test("the demo model answers difficult schemas", async () => {
     const checked = checkSchema(schema);
     for (const prompt of ["猫", "dogs", "demo:hostile"]) {
       const document = await documentOf(checked, prompt);
-      const result = validate(checked, document);
+      const result = validateAtOnce(checked, document);
       const told = `${JSON.stringify(schema)} ${JSON.stringify(document)}`;
       assertEquals(result, { valid: true }, told);
     }
@@ -742,7 +746,7 @@ Deno.test("the demo model satisfies random schemas", async () => {
       const checked = checkSchema(JSON.parse(JSON.stringify(schema)));
       const document = await documentOf(checked, `猫 ${seed}`);
       assertEquals(
-        validate(checked, document),
+        validateAtOnce(checked, document),
         { valid: true },
         JSON.stringify(document),
       );
@@ -894,21 +898,23 @@ Deno.test("the demo model violates a schema until it is told so", async () => {
     const invalid = (after: Asked["after"] = []) =>
       answerTo(`demo:invalid ${prompt}`, { schema: wanted, after });
     const wrong = JSON.parse((await invalid()).text);
-    const result = validate(wanted, wrong);
+    const result = validateAtOnce(wanted, wrong);
     assert(!result.valid);
-    assertEquals(result.errors.map(({ pointer }) => pointer), [
+    assertEquals(result.errors?.map(({ pointer }) => pointer), [
       `/${Object.keys(wrong)[0]}`,
     ]);
     for (const role of ["user", "system"]) {
       const complaint = { role, content: "The title should be a string" };
       const right = await invalid([...soFar(JSON.stringify(wrong)), complaint]);
-      assertEquals(validate(wanted, JSON.parse(right.text)), { valid: true });
+      assertEquals(validateAtOnce(wanted, JSON.parse(right.text)), {
+        valid: true,
+      });
       assertEquals((await invalid([complaint])).text, right.text);
     }
   }
   const numbers = { type: "array", items: { type: "number" } };
   const { text } = await answerTo("demo:invalid", { schema: numbers });
-  assert(!validate(checkSchema(numbers), JSON.parse(text)).valid);
+  assert(!validateAtOnce(checkSchema(numbers), JSON.parse(text)).valid);
 });
 
 Deno.test("the demo model misbehaves with any schema", async () => {

@@ -1,0 +1,893 @@
+/**
+ * Judges one JSON document by a schema, value by value, as it is read.
+ *
+ * On the way down a document the subschemas that apply are found, see
+ * `states.ts`; on the way up, when a value has ended, each of them is judged
+ * from the verdicts on what it holds. Nothing of the document is kept but what
+ * the verdicts need.
+ *
+ * @module
+ */
+
+import { joinPointer } from "../json_patch.ts";
+import {
+  ARRAY,
+  BOOLEAN,
+  INTEGER,
+  namesOfTypes,
+  type Node,
+  NULL,
+  NUMBER,
+  OBJECT,
+  type Program,
+  type Reference,
+  STRING,
+} from "./nodes.ts";
+import {
+  FINAL,
+  HELD,
+  type Link,
+  SILENT,
+  type State,
+  States,
+  type Step,
+} from "./states.ts";
+import {
+  Ids,
+  isMultiple,
+  keyOf,
+  type MemberIds,
+  nameOf,
+  type Scalar,
+} from "./values.ts";
+import {
+  and,
+  anyOf,
+  between,
+  FALSE,
+  ifThenElse,
+  keywordsOf,
+  levelOf,
+  not,
+  oneOf,
+  OPEN,
+  TRUE,
+  unjudged,
+  UNKNOWN,
+} from "./verdicts.ts";
+import { short, type Violation } from "./violations.ts";
+
+/** What is known of a document. */
+export interface ValidationResult {
+  /** Whether it satisfies what was judged; absent where that is not enough. */
+  valid?: boolean;
+  /** Why it does not: one at least, ten at most. */
+  errors?: Violation[];
+  /** Why something was not judged: keywords, and `cost` if it was given up. */
+  unchecked?: string[];
+}
+
+/** How many violations are told. */
+export const MAX_VIOLATIONS = 10;
+
+// Work is counted in units: one subschema, or something as small, looked at for
+// one value.
+/** Between two pauses; 0.1 to 1 ms. */
+const WORK_AT_ONCE = 2_000;
+/** For a document, and for each of its values so much more. */
+const WORK = 2_000_000;
+const WORK_PER_VALUE = 32;
+
+/** Judging has ended before the document. */
+export class Stop extends Error {}
+
+/** A verdict that counts if nothing else evaluates the element or member. */
+interface Unevaluated {
+  key: string | number;
+  verdict: number;
+  held: Violation[] | undefined;
+}
+
+/** The elements that satisfy `contains`, or may. */
+interface Matches {
+  sure: number;
+  maybe: number;
+  /** The keywords that leave it open. */
+  why: number;
+  /** Where they are, and their verdicts; only if that matters. */
+  readonly places: [number, number][];
+}
+
+/** An object or array that has begun and not ended. */
+interface Frame {
+  readonly parent: Frame | undefined;
+  readonly key: string | number;
+  readonly step: Step;
+  readonly isArray: boolean;
+  /** What is known so far, for each of the state's subschemas. */
+  readonly verdicts: number[];
+  /** All names or indexes, if something is to be said of the unevaluated. */
+  readonly keys: (string | number)[];
+  // These are made when they are needed.
+  /** Violations that wait for the end, by the index of the subschema. */
+  held?: (Violation[] | undefined)[];
+  unevaluated?: Map<Node, Unevaluated[]>;
+  matches?: Map<Node, Matches>;
+  /** Where the elements were, by their ids: to find one that comes again. */
+  places?: Map<number, number>;
+  /** How many members or elements have begun. */
+  count: number;
+  /** The names, as far as the schema speaks of them. */
+  readonly names: Set<string>;
+  /** Whether it has to be compared with others. */
+  readonly wantsId: boolean;
+  readonly elementIds: number[];
+  readonly memberIds: MemberIds[];
+}
+
+/**
+ * Judges one document: `enter` a member or element, then say that it is an
+ * `atom`, or `open` it, enter what it holds, and `close` it.
+ */
+export class Judge {
+  readonly #program: Program;
+  readonly #states: States;
+  readonly #ids = new Ids();
+  /** The ids of the values of an `enum` or `const`. */
+  readonly #choices = new Map<unknown[], Set<number>>();
+  // What is known of the value that was judged last, by subschema.
+  readonly #verdicts: number[] = [];
+  readonly #held: (Violation[] | undefined)[] = [];
+
+  /** The innermost object or array that is open. */
+  #frame: Frame | undefined;
+  // Where the next value is, or the atom that is being judged.
+  #key: string | number = "";
+  #step: Step;
+  /** The object or array that is being judged. */
+  #closing: Frame | undefined;
+
+  #work = 0;
+  #pauseAt = WORK_AT_ONCE;
+  #budget = WORK;
+
+  readonly #violations = new Map<string, Violation>();
+  /** On the document; `undefined` until it has ended. */
+  #verdict: number | undefined;
+
+  /** Begins with a document. */
+  constructor(program: Program) {
+    this.#program = program;
+    this.#states = new States(program);
+    this.#step = { state: this.#states.root(), links: [] };
+  }
+
+  /** What is wrong for good, so far; at most ten. */
+  get violations(): Violation[] {
+    return [...this.#violations.values()];
+  }
+
+  /** What is known. Where the document has not ended, no more will be. */
+  get result(): ValidationResult {
+    const errors = this.violations;
+    const unchecked = keywordsOf(this.#verdict ?? 0);
+    unchecked.push(...this.#program.annotations);
+    let level = FALSE;
+    if (errors.length < MAX_VIOLATIONS && this.#verdict === undefined) {
+      unchecked.push("cost");
+      if (errors.length === 0) level = UNKNOWN;
+    } else if (errors.length === 0) {
+      level = levelOf(this.#verdict!);
+    }
+    return {
+      ...(level !== UNKNOWN && { valid: level !== FALSE }),
+      ...(level === FALSE && { errors }),
+      ...(unchecked.length > 0 && { unchecked }),
+    };
+  }
+
+  /** How much work there was. */
+  get work(): number {
+    return this.#work + this.#states.work;
+  }
+
+  /** Whether a pause is due, and then `resume()`. */
+  get due(): boolean {
+    return this.work >= this.#pauseAt;
+  }
+
+  /** @throws {Stop} If it has become too much work. */
+  resume(): void {
+    if (this.work > this.#budget || this.#states.full) throw new Stop();
+    this.#pauseAt = this.work + WORK_AT_ONCE;
+  }
+
+  /** Whether nothing is to be judged of the value, nor of what it holds. */
+  get isIndifferent(): boolean {
+    return this.#step.state.nodes.length === 0 && !this.#wantsId();
+  }
+
+  /** Goes on to a member or element of the innermost object or array. */
+  enter(key: string | number): void {
+    const frame = this.#frame!;
+    const { state } = frame.step;
+    this.#key = key;
+    frame.count++;
+    if (state.hasUnevaluated) frame.keys.push(key);
+    this.#budget += WORK_PER_VALUE;
+    if (typeof key === "number") {
+      this.#step = this.#states.element(state, key);
+      if (frame.count > state.maxItems) this.#countOut(frame, "maxItems");
+    } else {
+      const name = keyOf(key);
+      if (this.#program.names.has(name)) frame.names.add(name);
+      this.#judgeName(frame, key);
+      this.#step = this.#states.member(state, name);
+      if (frame.count > state.maxProperties) {
+        this.#countOut(frame, "maxProperties");
+      }
+    }
+    this.#work += 1 + this.#step.links.length;
+    for (const { slot, target, use, keyword } of this.#step.links) {
+      if (target !== false || use !== "all") continue;
+      this.#fail(frame, slot, keyword, [], this.#pointer());
+    }
+  }
+
+  /** The value is an object or array; its members or elements follow. */
+  open(isArray: boolean): void {
+    const step = this.#step;
+    const { nodes, types, hasComposites } = step.state;
+    const frame: Frame = {
+      parent: this.#frame,
+      key: this.#key,
+      step,
+      isArray,
+      verdicts: nodes.map(() => TRUE),
+      count: 0,
+      names: new Set(),
+      keys: [],
+      wantsId: this.#wantsId() || hasComposites,
+      elementIds: [],
+      memberIds: [],
+    };
+    this.#frame = frame;
+    this.#work += 1 + nodes.length;
+    const kind = isArray ? ARRAY : OBJECT;
+    if ((types & kind) === 0) {
+      for (const [slot, node] of nodes.entries()) {
+        if ((node.types & kind) !== 0) continue;
+        this.#fail(frame, slot, "type", wrongType(node, kind));
+      }
+    }
+  }
+
+  /**
+   * The value is a string, of which so many UTF-16 units are known, and more
+   * may follow: tells what is wrong with it for good already.
+   *
+   * @param length How many are known now.
+   * @param before How many were when it was last looked at; -1 if it was not.
+   */
+  peek(length: number, before: number): void {
+    const { nodes, roles, types, maxLength } = this.#step.state;
+    const isFirst = before < 0 && (types & STRING) === 0;
+    // Two units may be one character.
+    const isPassed = length > 2 * maxLength && before <= 2 * maxLength;
+    if (!isFirst && !isPassed) return;
+    this.#work += nodes.length;
+    for (const [slot, node] of nodes.entries()) {
+      const role = roles[slot] === FINAL ? FINAL : SILENT;
+      if ((node.types & STRING) === 0) {
+        this.#report(role, node, "type", wrongType(node, STRING));
+      }
+      if (length > 2 * node.maxLength) {
+        this.#report(role, node, "maxLength", [node.maxLength]);
+      }
+    }
+  }
+
+  /** The value is this one. */
+  atom(value: Scalar): void {
+    const step = this.#step;
+    this.#judgeAtom(step.state, value);
+    this.#leave(step, this.#key, this.#wantsId() ? this.#idOf(value) : -1);
+  }
+
+  /** The innermost object or array has ended. Each `yield` is a pause. */
+  *close(): Generator<void> {
+    const frame = this.#frame!;
+    const { nodes, roles } = frame.step.state;
+    this.#closing = frame;
+    const id = frame.wantsId ? yield* this.#idOfFrame(frame) : -1;
+    this.#work += 1 + nodes.length;
+    for (const [slot, node] of nodes.entries()) {
+      const role = roles[slot]!;
+      this.#held[node.index] = frame.held?.[node.index];
+      let verdict = frame.isArray
+        ? this.#judgeArray(frame, node, role)
+        : this.#judgeObject(frame, node, role);
+      verdict = and(verdict, this.#judgeChoices(node, role, () => id));
+      verdict = and(verdict, this.#judgeInPlace(node, role, frame.names));
+      // If it fails by what applies in place, that may be why they are not
+      // evaluated.
+      if (levelOf(verdict) !== FALSE) {
+        verdict = and(verdict, yield* this.#judgeRest(frame, node, role));
+      }
+      this.#verdicts[node.index] = and(verdict, frame.verdicts[slot]!);
+      if (this.due) yield* this.#pause();
+    }
+    this.#closing = undefined;
+    this.#frame = frame.parent;
+    this.#leave(frame.step, frame.key, id);
+  }
+
+  *#pause(): Generator<void> {
+    yield;
+    this.resume();
+  }
+
+  /** What the value that has been judged means for what holds it. */
+  #leave({ links, state }: Step, key: string | number, id: number): void {
+    const frame = this.#frame;
+    if (frame === undefined) {
+      this.#verdict = this.#verdicts[state.nodes.at(-1)!.index]!;
+      return;
+    }
+    for (const link of links) this.#count(frame, link, key);
+    if (id === -1) return;
+    this.#work++;
+    if (frame.wantsId) {
+      if (typeof key === "number") frame.elementIds.push(id);
+      else frame.memberIds.push([this.#ids.ofScalar(key), id]);
+    }
+    if (frame.isArray && frame.step.state.hasUnique) {
+      const places = frame.places ??= new Map();
+      const first = places.get(id);
+      if (first === undefined) places.set(id, key as number);
+      else this.#findDuplicate(frame, id, first, key as number);
+    }
+  }
+
+  #count(frame: Frame, link: Link, key: string | number): void {
+    const { slot, node, target, use } = link;
+    const verdict = this.#verdictOf(target);
+    const level = levelOf(verdict);
+    switch (use) {
+      case "all":
+        frame.verdicts[slot] = and(frame.verdicts[slot]!, verdict);
+        if (level === FALSE && typeof target !== "boolean") {
+          this.#passUp(frame, slot, this.#held[target.index]);
+        }
+        return;
+      case "contains": {
+        if (level === FALSE) return;
+        const all = frame.matches ??= new Map();
+        const matches = all.get(node) ??
+          { sure: 0, maybe: 0, why: 0, places: [] };
+        all.set(node, matches);
+        if (level === TRUE) matches.sure++;
+        else {
+          matches.maybe++;
+          matches.why |= verdict;
+        }
+        if (frame.step.state.hasUnevaluated) {
+          matches.places.push([key as number, verdict]);
+          this.#work += 16;
+        }
+        if (matches.sure === node.maxContains + 1) {
+          this.#fail(frame, slot, "maxContains", [node.maxContains]);
+        }
+        return;
+      }
+      case "unevaluated": {
+        // If it is `false`, all keys are looked at in the end.
+        if (level === TRUE || target === false) return;
+        const all = frame.unevaluated ??= new Map();
+        const list = all.get(node) ?? [];
+        all.set(node, list);
+        list.push({ key, verdict, held: this.#held[(target as Node).index] });
+        // It takes memory, too.
+        this.#work += 16;
+      }
+    }
+  }
+
+  /** Takes over what a subschema has found in a member or element. */
+  #passUp(frame: Frame, slot: number, violations: Violation[] = []): void {
+    const { nodes, roles } = frame.step.state;
+    if (roles[slot] === FINAL) violations.forEach((each) => this.#tell(each));
+    else if (roles[slot] === HELD) {
+      keep(frame.held ??= [], nodes[slot]!.index, violations);
+    }
+  }
+
+  #findDuplicate(
+    frame: Frame,
+    id: number,
+    first: number,
+    second: number,
+  ): void {
+    for (const [slot, { uniqueItems }] of frame.step.state.nodes.entries()) {
+      if (!uniqueItems) continue;
+      if (!this.#ids.isExact(id)) {
+        const verdict = unjudged(UNKNOWN, "uniqueItems");
+        frame.verdicts[slot] = and(frame.verdicts[slot]!, verdict);
+      } else if (levelOf(frame.verdicts[slot]!) !== FALSE) {
+        this.#fail(frame, slot, "uniqueItems", [first, second]);
+      }
+    }
+  }
+
+  /** There is one member or element more than some let pass. */
+  #countOut(frame: Frame, keyword: "maxItems" | "maxProperties"): void {
+    for (const [slot, node] of frame.step.state.nodes.entries()) {
+      if (frame.count !== node[keyword] + 1) continue;
+      this.#fail(frame, slot, keyword, [node[keyword]]);
+    }
+  }
+
+  #judgeName(frame: Frame, name: string): void {
+    const { state, links } = this.#states.names(frame.step.state);
+    if (links.length === 0) return;
+    this.#judgeAtom(state, name);
+    this.#work += links.length;
+    for (const { slot, target } of links) {
+      const verdict = this.#verdictOf(target);
+      frame.verdicts[slot] = and(frame.verdicts[slot]!, verdict);
+      if (levelOf(verdict) !== FALSE) continue;
+      this.#fail(frame, slot, "propertyNames", [short(name)]);
+    }
+  }
+
+  // What a value is by itself.
+
+  #judgeAtom({ nodes, roles }: State, value: Scalar): void {
+    const kind = kindOf(value);
+    this.#work += 1 + nodes.length;
+    let id: number | undefined;
+    const idOf = () => id ??= this.#idOf(value);
+    for (let slot = 0; slot < nodes.length; slot++) {
+      const node = nodes[slot]!;
+      const role = roles[slot]!;
+      this.#held[node.index] = undefined;
+      let verdict = TRUE;
+      if ((node.types & kind) === 0) {
+        // What is too large for a double may be an integer all the same.
+        if (Math.abs(Number(value)) === Infinity && node.types & INTEGER) {
+          verdict = unjudged(UNKNOWN, "type");
+        } else {
+          verdict = FALSE;
+          this.#report(role, node, "type", wrongType(node, kind));
+        }
+      }
+      if (typeof value === "string") {
+        verdict = and(verdict, this.#judgeString(node, role, value));
+      } else if (typeof value === "number") {
+        verdict = and(verdict, this.#judgeNumber(node, role, value));
+      }
+      verdict = and(verdict, this.#judgeChoices(node, role, idOf));
+      verdict = and(verdict, this.#judgeInPlace(node, role));
+      this.#verdicts[node.index] = verdict;
+    }
+  }
+
+  #judgeString(node: Node, role: number, text: string): number {
+    const { minLength, maxLength } = node;
+    let verdict = node.pattern ? unjudged(OPEN, "pattern") : TRUE;
+    // A character has one unit or two.
+    if (text.length <= maxLength && text.length >= 2 * minLength) {
+      return verdict;
+    }
+    this.#work += text.length >> 6;
+    const length = countCharacters(text);
+    if (length < minLength) {
+      verdict = FALSE;
+      this.#report(role, node, "minLength", [minLength]);
+    }
+    if (length > maxLength) {
+      verdict = FALSE;
+      this.#report(role, node, "maxLength", [maxLength]);
+    }
+    return verdict;
+  }
+
+  #judgeNumber(node: Node, role: number, value: number): number {
+    let verdict = TRUE;
+    for (const { keyword, limit, holds } of node.bounds) {
+      if (holds(value, limit)) continue;
+      verdict = FALSE;
+      this.#report(role, node, keyword, [limit]);
+    }
+    const { multipleOf } = node;
+    if (multipleOf === undefined) return verdict;
+    this.#work += 4;
+    if (!Number.isFinite(value)) {
+      return and(verdict, unjudged(UNKNOWN, "multipleOf"));
+    }
+    if (isMultiple(value, multipleOf)) return verdict;
+    this.#report(role, node, "multipleOf", [multipleOf]);
+    return FALSE;
+  }
+
+  #judgeChoices(node: Node, role: number, idOf: () => number): number {
+    let verdict = TRUE;
+    for (const choice of node.choices) {
+      const { keyword, values, hasComposites } = choice;
+      // Objects and arrays have an id where it is needed: see `wantsId`.
+      if (this.#closing === undefined || hasComposites) {
+        if (this.#choicesOf(values).has(idOf())) {
+          if (!this.#ids.isExact(idOf())) {
+            verdict = and(verdict, unjudged(UNKNOWN, keyword));
+          }
+          continue;
+        }
+      }
+      verdict = FALSE;
+      if (role === SILENT) continue;
+      choice.text ??= short(
+        JSON.stringify(keyword === "const" ? values[0] : values),
+      );
+      this.#report(role, node, keyword, [choice.text]);
+    }
+    return verdict;
+  }
+
+  #choicesOf(values: unknown[]): Set<number> {
+    let ids = this.#choices.get(values);
+    if (ids === undefined) {
+      ids = new Set(values.map((value) => this.#ids.of(value)));
+      this.#choices.set(values, ids);
+      this.#work += values.length;
+    }
+    return ids;
+  }
+
+  #judgeArray(frame: Frame, node: Node, role: number): number {
+    const { count } = frame;
+    let verdict = TRUE;
+    if (count < node.minItems) {
+      verdict = FALSE;
+      this.#report(role, node, "minItems", [node.minItems]);
+    }
+    if (node.contains === undefined) return verdict;
+    const { minContains, maxContains } = node;
+    const { sure, maybe, why } = frame.matches?.get(node) ??
+      { sure: 0, maybe: 0, why: 0 };
+    const contained = between(minContains, maxContains, sure, maybe, why);
+    if (sure + maybe < minContains) {
+      if (node.schema.minContains === undefined) {
+        this.#report(role, node, "contains", []);
+      } else this.#report(role, node, "minContains", [minContains]);
+    }
+    return and(verdict, contained);
+  }
+
+  #judgeObject(frame: Frame, node: Node, role: number): number {
+    const { count, names } = frame;
+    let verdict = TRUE;
+    if (count < node.minProperties) {
+      verdict = FALSE;
+      this.#report(role, node, "minProperties", [node.minProperties]);
+    }
+    this.#work += node.required.length;
+    for (const name of node.required) {
+      if (names.has(name)) continue;
+      verdict = FALSE;
+      this.#report(role, node, "required", [short(nameOf(name))]);
+    }
+    for (const { name, required } of node.dependentRequired) {
+      this.#work++;
+      if (!names.has(name)) continue;
+      this.#work += required.length;
+      for (const other of required) {
+        if (names.has(other)) continue;
+        verdict = FALSE;
+        const values = [short(nameOf(name)), short(nameOf(other))];
+        this.#report(role, node, "dependentRequired", values);
+      }
+    }
+    return verdict;
+  }
+
+  // What others say of the same value.
+
+  #judgeInPlace(node: Node, role: number, names?: Set<string>): number {
+    if (!node.appliesInPlace) return TRUE;
+    let verdict = TRUE;
+    const must = (target: Reference, keyword: string) => {
+      this.#work++;
+      verdict = and(verdict, this.#verdictOf(target));
+      if (target === false) this.#report(role, node, keyword, []);
+      else if (target !== true) {
+        this.#pass(role, node, this.#held[target.index]);
+      }
+    };
+    for (const { keyword, target } of node.all) must(target, keyword);
+    for (const { name, target } of node.dependencies) {
+      this.#work++;
+      if (names?.has(name)) must(target, "dependentSchemas");
+    }
+    const each = (targets: Reference[]) => {
+      this.#work += targets.length;
+      return targets.map((target) => this.#verdictOf(target));
+    };
+    if (node.anyOf !== undefined) {
+      const any = anyOf(each(node.anyOf));
+      if (levelOf(any) === FALSE) this.#report(role, node, "anyOf", []);
+      verdict = and(verdict, any);
+    }
+    if (node.oneOf !== undefined) {
+      const verdicts = each(node.oneOf);
+      const one = oneOf(verdicts);
+      if (levelOf(one) === FALSE) {
+        const matches = verdicts.filter((each) => levelOf(each) === TRUE);
+        this.#report(role, node, "oneOf", [matches.length]);
+      }
+      verdict = and(verdict, one);
+    }
+    if (node.not !== undefined) {
+      const negated = not(this.#verdictOf(node.not));
+      if (levelOf(negated) === FALSE) this.#report(role, node, "not", []);
+      verdict = and(verdict, negated);
+    }
+    if (node.if !== undefined) {
+      const test = this.#verdictOf(node.if);
+      const [then, other] = each([node.then, node.else]);
+      const chosen = ifThenElse(test, then!, other!);
+      verdict = and(verdict, chosen);
+      if (levelOf(chosen) === FALSE) {
+        // Where it is not known which of them applies, neither does hold.
+        if (levelOf(test) === FALSE) must(node.else, "else");
+        else must(node.then, "then");
+      }
+    }
+    return verdict;
+  }
+
+  /** What members or elements that nothing else evaluates have to satisfy. */
+  *#judgeRest(
+    frame: Frame,
+    node: Node,
+    role: number,
+  ): Generator<void, number> {
+    const [keyword, others] = frame.isArray
+      ? ["unevaluatedItems" as const, node.items]
+      : ["unevaluatedProperties" as const, node.additionalProperties];
+    // Those that satisfy it are not among these.
+    const rest = node[keyword] === false
+      ? frame.keys
+      : frame.unevaluated?.get(node) ?? [];
+    if (node[keyword] === undefined || others !== undefined || !rest.length) {
+      return TRUE;
+    }
+    const evaluated = yield* this.#evaluatedBy(frame, node);
+    let verdict = TRUE;
+    for (const each of rest) {
+      this.#work++;
+      if (this.due) yield* this.#pause();
+      const { key, verdict: own, held } = typeof each === "object"
+        ? each
+        : { key: each, verdict: FALSE, held: undefined };
+      // As if they were alternatives: that it is evaluated, or satisfies this.
+      const either = anyOf([evaluated(key), own]);
+      verdict = and(verdict, either);
+      if (levelOf(either) !== FALSE) continue;
+      if (node[keyword] !== false) this.#pass(role, node, held);
+      else if (role !== SILENT) {
+        const pointer = joinPointer(pointerOf(frame), key);
+        this.#report(role, node, keyword, [], pointer);
+      }
+    }
+    return verdict;
+  }
+
+  /** How sure it is that a subschema, or one in place of it, evaluates them. */
+  *#evaluatedBy(
+    frame: Frame,
+    node: Node,
+  ): Generator<void, (key: string | number) => number> {
+    let all = FALSE;
+    const byKey = new Map<string | number, number>();
+    const evaluate = (key: string | number, sureness: number) => {
+      this.#work++;
+      byKey.set(key, anyOf([byKey.get(key) ?? FALSE, sureness]));
+    };
+    const applied = new Map<Node, number>();
+    const pending: [Reference, number][] = [[node, TRUE]];
+    for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+      const [target, sureness] = next;
+      if (this.due) yield* this.#pause();
+      this.#work++;
+      if (typeof target === "boolean") continue;
+      const before = applied.get(target) ?? FALSE;
+      if (levelOf(before) >= levelOf(sureness)) continue;
+      applied.set(target, sureness);
+      const rest = frame.isArray
+        ? [target.items, target.unevaluatedItems]
+        : [target.additionalProperties, target.unevaluatedProperties];
+      if (rest[0] !== undefined || rest[1] !== undefined && target !== node) {
+        all = anyOf([all, sureness]);
+        if (levelOf(all) === TRUE) break;
+      }
+      if (frame.isArray) {
+        for (const index of target.prefixItems.keys()) {
+          evaluate(index, sureness);
+        }
+        const matches = frame.matches?.get(target);
+        for (const [index, verdict] of matches?.places ?? []) {
+          if (this.due) yield* this.#pause();
+          evaluate(index, and(sureness, verdict));
+        }
+      } else {
+        this.#work += target.properties.size;
+        for (const name of target.properties.keys()) {
+          if (frame.names.has(name)) evaluate(name, sureness);
+        }
+      }
+      pending.push(...this.#inPlaceOf(target, sureness, frame.names));
+    }
+    return (key) => {
+      const own = byKey.get(typeof key === "string" ? keyOf(key) : key);
+      return own === undefined ? all : anyOf([all, own]);
+    };
+  }
+
+  /** What applies in place of a subschema, and how sure it is that it does. */
+  *#inPlaceOf(
+    node: Node,
+    sureness: number,
+    names: Set<string>,
+  ): Generator<[Reference, number]> {
+    for (const { target } of node.all) yield [target, sureness];
+    for (const { name, target } of node.dependencies) {
+      this.#work++;
+      if (names.has(name)) yield [target, sureness];
+    }
+    for (const targets of [node.anyOf ?? [], node.oneOf ?? []]) {
+      for (const target of targets) {
+        this.#work++;
+        yield [target, and(sureness, this.#verdictOf(target))];
+      }
+    }
+    if (node.if !== undefined) {
+      const test = this.#verdictOf(node.if);
+      yield [node.if, and(sureness, test)];
+      yield [node.then, and(sureness, test)];
+      yield [node.else, and(sureness, not(test))];
+    }
+  }
+
+  *#idOfFrame(frame: Frame): Generator<void, number> {
+    const steps = frame.isArray
+      ? this.#ids.ofArray(frame.elementIds)
+      : this.#ids.ofObject(frame.memberIds);
+    for (;;) {
+      const step = steps.next();
+      if (step.done === true) return step.value;
+      this.#work += step.value;
+      if (this.due) yield* this.#pause();
+    }
+  }
+
+  #idOf(value: Scalar): number {
+    this.#work++;
+    return this.#ids.ofScalar(value);
+  }
+
+  #verdictOf(target: Reference): number {
+    if (typeof target === "boolean") return target ? TRUE : FALSE;
+    return this.#verdicts[target.index]!;
+  }
+
+  /** Whether the value that comes next has to be compared with others. */
+  #wantsId(): boolean {
+    const frame = this.#frame;
+    return frame !== undefined &&
+      (frame.wantsId || frame.isArray && frame.step.state.hasUnique);
+  }
+
+  // Violations.
+
+  /** Of an object or array that has not ended. */
+  #fail(
+    frame: Frame,
+    slot: number,
+    keyword: string,
+    values: Violation["values"],
+    pointer = pointerOf(frame),
+  ): void {
+    frame.verdicts[slot] = and(frame.verdicts[slot]!, FALSE);
+    this.#passUp(frame, slot, [{ pointer, keyword, values }]);
+  }
+
+  /** Of the value that is being judged. */
+  #report(
+    role: number,
+    node: Node,
+    keyword: string,
+    values: Violation["values"],
+    pointer?: string,
+  ): void {
+    if (role === SILENT || role === HELD && isFull(this.#held[node.index])) {
+      return;
+    }
+    pointer ??= this.#pointer();
+    this.#pass(role, node, [{ pointer, keyword, values }]);
+  }
+
+  /** Takes over what another subschema has found. */
+  #pass(role: number, node: Node, violations: Violation[] = []): void {
+    if (role === FINAL) violations.forEach((each) => this.#tell(each));
+    else if (role === HELD) keep(this.#held, node.index, violations);
+  }
+
+  #tell(violation: Violation): void {
+    const { pointer, keyword, values } = violation;
+    const key = `${pointer} ${keyword} ${values}`;
+    if (this.#violations.has(key)) return;
+    this.#violations.set(key, violation);
+    if (this.#violations.size === MAX_VIOLATIONS) throw new Stop();
+  }
+
+  /** Where the value is that is being judged, or comes next. */
+  #pointer(): string {
+    if (this.#closing !== undefined) return pointerOf(this.#closing);
+    return this.#frame === undefined
+      ? ""
+      : joinPointer(pointerOf(this.#frame), this.#key);
+  }
+}
+
+/** Adds violations to a list in a table of lists, up to as many as are told. */
+function keep(
+  table: (Violation[] | undefined)[],
+  index: number,
+  violations: Violation[],
+): void {
+  if (violations.length === 0 || isFull(table[index])) return;
+  const list = [...table[index] ?? [], ...violations];
+  table[index] = list.slice(0, MAX_VIOLATIONS);
+}
+
+function isFull(violations: Violation[] | undefined): boolean {
+  return violations !== undefined && violations.length >= MAX_VIOLATIONS;
+}
+
+function pointerOf(frame: Frame): string {
+  const keys: (string | number)[] = [];
+  for (let at = frame; at.parent !== undefined; at = at.parent) {
+    keys.push(at.key);
+  }
+  return keys.reduceRight<string>(joinPointer, "");
+}
+
+function wrongType(node: Node, kind: number): string[] {
+  const isNumber = (kind & (NUMBER | INTEGER)) !== 0;
+  const [found] = namesOfTypes(isNumber ? NUMBER | INTEGER : kind);
+  return [found!, ...namesOfTypes(node.types)];
+}
+
+function kindOf(value: Scalar): number {
+  switch (typeof value) {
+    case "string":
+      return STRING;
+    case "number":
+      return Number.isInteger(value) ? INTEGER : NUMBER;
+    case "boolean":
+      return BOOLEAN;
+    default:
+      return NULL;
+  }
+}
+
+/** How many Unicode characters: the length that JSON Schema speaks of. */
+function countCharacters(text: string): number {
+  let count = text.length;
+  for (let index = 1; index < text.length; index++) {
+    const isPair = (text.charCodeAt(index) & 0xfc00) === 0xdc00 &&
+      (text.charCodeAt(index - 1) & 0xfc00) === 0xd800;
+    if (isPair) count--;
+  }
+  return count;
+}
