@@ -1,16 +1,12 @@
-import { systemClock } from "./lib/clock.ts";
 import {
   type Config,
   ConfigError,
   readConfig,
   secretsOf,
 } from "./lib/app/config.ts";
-import type { FinishedAnswer } from "./lib/answers/generation.ts";
-import { Generations } from "./lib/answers/generations.ts";
 import { createHandler } from "./lib/app/handler.ts";
-import { FieldStreams } from "./lib/server.ts";
-import { Budgets } from "./lib/wire/budgets.ts";
-import { createAsk } from "./lib/models/openai.ts";
+import { openai } from "./lib/openai.ts";
+import { createFieldStreams, type FinishedAnswer } from "./lib/server.ts";
 
 /** The pause after which the server listens again, in milliseconds. */
 const LISTEN_AGAIN = 1000;
@@ -30,25 +26,15 @@ function main(): void {
   const onError = (error: unknown) => log(`error ${describeError(error)}`);
   surviveErrors(onError);
 
-  const generations = new Generations({
-    ask: createAsk(config.model),
+  const streams = createFieldStreams({
+    ask: openai(config.model),
     limits: config.limits,
-    clock: systemClock,
-    onFinish: (report) => log(describe(report)),
+    onFinish: (answer) => log(describe(answer)),
     onError,
-  });
-  const budgets = new Budgets(config.limits);
-  const streams = new FieldStreams({
-    generations,
-    budgets,
-    model: config.model.model,
-    limits: config.limits,
-    clock: systemClock,
   });
   const handler = createHandler({
     config,
     streams,
-    budgets,
     onError,
     onPrompt: (id, prompt) => {
       if (config.logPrompts) log(`prompt ${id} ${JSON.stringify(prompt)}`);
@@ -89,7 +75,7 @@ function main(): void {
         `Running answers have ${config.limits.drainSeconds} s to finish. Press Ctrl-C again to stop at once.`,
       );
     }
-    await generations.drain();
+    await streams.drain();
     // Followers now send the terminal event; one that does not read it is cut.
     setTimeout(() => Deno.exit(0), 1000);
     await server.shutdown();
@@ -166,8 +152,8 @@ function announce(
   console.log(`fieldstream listens on http://${name}:${port}/`);
 }
 
-function describe(report: FinishedAnswer): string {
-  const { id, outcome, characters, usage, firstToken, duration } = report;
+function describe(answer: FinishedAnswer): string {
+  const { id, outcome, characters, usage, firstToken, duration } = answer;
   const tokens = (usage as { completion_tokens?: unknown } | undefined)
     ?.completion_tokens;
   const fields = [
@@ -179,8 +165,8 @@ function describe(report: FinishedAnswer): string {
     }`,
     `duration=${milliseconds(duration)}`,
   ];
-  if (report.error !== undefined) {
-    fields.push(`error=${describeError(report.error)}`);
+  if (answer.error !== undefined) {
+    fields.push(`error=${describeError(answer.error)}`);
   }
   return fields.join(" ");
 }

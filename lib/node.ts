@@ -7,10 +7,13 @@
 
 /** What is used of Node's `IncomingMessage`, and of Express's request. */
 export interface NodeRequest extends AsyncIterable<Uint8Array> {
+  /** The method. */
   method?: string | undefined;
+  /** Path and query. */
   url?: string | undefined;
   /** Express: the whole path, where a router has taken the front of `url`. */
   originalUrl?: string;
+  /** By lower-case names. */
   headers: Record<string, string | string[] | undefined>;
   /** What a body parser has made of the body, which can be read only once. */
   body?: unknown;
@@ -18,16 +21,24 @@ export interface NodeRequest extends AsyncIterable<Uint8Array> {
 
 /** What is used of Node's `ServerResponse`. */
 export interface NodeResponse {
+  /** Sends status and headers. */
   writeHead(
     status: number,
     headers: Record<string, string | string[]>,
   ): unknown;
+  /** Sends the headers now. */
   flushHeaders?(): void;
+  /** Sends bytes; `false`: wait for `drain`. */
   write(chunk: Uint8Array): boolean;
+  /** Ends the response. */
   end(): unknown;
+  /** Listens once. */
   once(event: "drain" | "close", listener: () => void): unknown;
+  /** Listens no more. */
   off(event: "drain" | "close", listener: () => void): unknown;
+  /** Whether the client has gone. */
   readonly destroyed: boolean;
+  /** Cuts the connection. */
   destroy(error?: Error): unknown;
 }
 

@@ -9,6 +9,8 @@ import { DEFAULT_LIMITS } from "./answers/limits.ts";
 import type { Ask } from "./models/ask.ts";
 import { createAsk, type ModelOptions } from "./models/openai.ts";
 
+export type { ModelOptions };
+
 /** Which provider, and how it is asked. */
 export interface OpenAIOptions extends Partial<Omit<ModelOptions, "model">> {
   /** The model, by the provider's name for it. */

@@ -44,6 +44,7 @@ export interface JsonPatchParserOptions {
 
 /** The text is not JSON (RFC 8259), or ended before its value did. */
 export class JsonSyntaxError extends SyntaxError {
+  /** Which kind of error it is. */
   override name = "JsonSyntaxError";
   /** Where the text stops being JSON: UTF-16 units from its beginning. */
   readonly position: number;
@@ -63,6 +64,7 @@ export class JsonSyntaxError extends SyntaxError {
  * allowed.
  */
 export class JsonBoundsError extends RangeError {
+  /** Which kind of error it is. */
   override name = "JsonBoundsError";
   /** Where the bound was passed: UTF-16 units from the text's beginning. */
   readonly position: number;

@@ -134,8 +134,34 @@ export interface Health {
   openStreams: number;
 }
 
-/** What the addresses of one server share. */
-export interface FieldStreamsContext {
+/** Answers, and the addresses at which they are asked for and followed. */
+export interface FieldStreams {
+  /** What a health route tells. */
+  readonly health: Health;
+  /**
+   * Answers a request to an address, in the whole protocol: `GET`, `POST`,
+   * `HEAD`, `DELETE`, polls.
+   *
+   * @param request The request; its body must not have been read.
+   * @param options Who asks, and what for.
+   * @returns The response, whatever happens.
+   * @throws {TypeError} If the options cannot be meant.
+   */
+  handle(request: Request, options: HandleOptions): Promise<Response>;
+  /**
+   * Lets running answers finish for `drainSeconds`, and starts no more.
+   *
+   * @returns Resolves when none is running, and each `onFinish` has.
+   */
+  drain(): Promise<void>;
+}
+
+/**
+ * What the addresses of one server share.
+ *
+ * @internal
+ */
+export interface AddressesContext {
   generations: Generations;
   budgets: Budgets;
   model: string;
@@ -205,7 +231,7 @@ export function createFieldStreams(options: FieldStreamsOptions): FieldStreams {
   });
   const budgets = new Budgets(limits);
   const model = options.model ?? ask.model ?? "unknown";
-  return new FieldStreams({
+  return new Addresses({
     ...{ generations, budgets, model, limits, clock, cors, onError },
   });
 }
@@ -260,39 +286,27 @@ export interface StreamResponseOptions
   headers?: Record<string, string>;
 }
 
-/** Made by {@linkcode createFieldStreams}. */
-export class FieldStreams {
-  readonly #options: FieldStreamsContext;
+/**
+ * Made by {@linkcode createFieldStreams}.
+ *
+ * @internal
+ */
+export class Addresses implements FieldStreams {
+  readonly #options: AddressesContext;
 
-  /** Made by {@linkcode createFieldStreams}. */
-  constructor(options: FieldStreamsContext) {
+  constructor(options: AddressesContext) {
     this.#options = options;
   }
 
-  /** What a health route tells. */
   get health(): Health {
     const { generations: { draining, running, kept }, budgets } = this.#options;
     return { draining, running, kept, openStreams: budgets.openStreams };
   }
 
-  /**
-   * Lets running answers finish for `drainSeconds`, and starts no more.
-   *
-   * @returns Resolves when none is running, and each `onFinish` has.
-   */
   drain(): Promise<void> {
     return this.#options.generations.drain();
   }
 
-  /**
-   * Answers a request to an address, in the whole protocol: `GET`, `POST`,
-   * `HEAD`, `DELETE`, polls.
-   *
-   * @param request The request; its body must not have been read.
-   * @param options Who asks, and what for.
-   * @returns The response, whatever happens.
-   * @throws {TypeError} If the options cannot be meant.
-   */
   async handle(request: Request, options: HandleOptions): Promise<Response> {
     const { owner, client = owner } = options;
     if (typeof owner !== "string" || typeof options.question !== "function") {

@@ -1,3 +1,5 @@
+// @ts-self-types="./apply_delta.d.ts"
+
 /**
  * The client's half of fieldstream: merges deltas into a value.
  *
@@ -9,6 +11,8 @@
  */
 
 /**
+ * What changes a state into the next.
+ *
  * @typedef {object} Delta
  * @property {unknown} [data] Merged into the state.
  * @property {readonly string[]} [reset] JSON Pointers of values that are

@@ -1,3 +1,5 @@
+// @ts-self-types="./client.d.ts"
+
 /**
  * Follows a model's answer, field by field, while it is written: however often
  * the connection breaks, the state is the same as if it never had.
@@ -25,9 +27,15 @@
 
 import { applyDelta, deltaBetween } from "./apply_delta.js";
 
-/** @typedef {import("./apply_delta.js").Delta} Delta */
+/**
+ * What changes a state into the next.
+ *
+ * @typedef {import("./apply_delta.js").Delta} Delta
+ */
 
 /**
+ * The data of the event `start`.
+ *
  * @typedef {object} StartEvent
  * @property {string} id The generation.
  * @property {string} model Who answers.
@@ -38,6 +46,8 @@ import { applyDelta, deltaBetween } from "./apply_delta.js";
  */
 
 /**
+ * The data of the event `end`.
+ *
  * @typedef {object} EndEvent
  * @property {string} [message]
  * @property {string} [finish_reason]
@@ -68,6 +78,8 @@ import { applyDelta, deltaBetween } from "./apply_delta.js";
  */
 
 /**
+ * What to ask for, and whom to tell of it.
+ *
  * @typedef {object} StreamOptions
  * @property {string} [prompt] Default: the server's own.
  * @property {unknown} [schema] A JSON Schema that the answer shall fit. Needs
@@ -116,6 +128,8 @@ import { applyDelta, deltaBetween } from "./apply_delta.js";
  */
 
 /**
+ * How a stream has ended.
+ *
  * @typedef {object} Result
  * @property {"end" | "error" | "stopped" | "closed"} status
  * @property {any} state What the deltas made, as far as they came.
@@ -126,6 +140,8 @@ import { applyDelta, deltaBetween } from "./apply_delta.js";
 /** Why a stream ended before its answer did. */
 export class FieldStreamError extends Error {
   /**
+   * Made where a stream ends.
+   *
    * @param {string} code One of the protocol's; or `connection_lost`, when
    * connecting failed too often; or `bad_response`, when something else than a
    * fieldstream server answered; or `redirected`, when the question would have
@@ -137,11 +153,11 @@ export class FieldStreamError extends Error {
   constructor(code, message, retryable, path) {
     super(message);
     this.name = "FieldStreamError";
-    /** @readonly */
+    /** Why: one of the codes above. @readonly */
     this.code = code;
-    /** @readonly */
+    /** Whether asking anew may help. @readonly */
     this.retryable = retryable;
-    /** @readonly */
+    /** The field that was being written. @readonly */
     this.path = path;
   }
 }
@@ -223,6 +239,8 @@ export class FieldStream {
   #wake = () => {};
 
   /**
+   * Made by {@linkcode streamFields}.
+   *
    * @param {string | URL} url
    * @param {StreamOptions} options
    */

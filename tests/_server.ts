@@ -11,7 +11,7 @@ import { Generations } from "../lib/answers/generations.ts";
 import { createHandler } from "../lib/app/handler.ts";
 import type { Ask, Part, Question } from "../lib/models/ask.ts";
 import { DEFAULT_SCHEMA } from "../lib/schemas/schema.ts";
-import { FieldStreams } from "../lib/server.ts";
+import { Addresses } from "../lib/server.ts";
 import { Budgets } from "../lib/wire/budgets.ts";
 
 /**
@@ -243,7 +243,7 @@ export function startServer(
     onFinish: (report) => reports.push(report),
     onError: (error) => errors.push(error),
   });
-  const streams = new FieldStreams({
+  const streams = new Addresses({
     generations,
     budgets,
     model: config.model.model,
@@ -254,7 +254,6 @@ export function startServer(
   const handler = createHandler({
     config,
     streams,
-    budgets,
     clock,
     onError,
   });

@@ -48,7 +48,9 @@ export interface GenerationOptions extends Question {
 
 /** What there is to tell of an answer that has ended. */
 export interface FinishedAnswer {
+  /** The generation. */
   id: string;
+  /** Whose it is. */
   owner: string;
   /** What was asked, with its `meta`. */
   question: Question & { meta?: unknown };
@@ -65,6 +67,7 @@ export interface FinishedAnswer {
   finishReason: string | undefined;
   /** UTF-16 units of text and reasoning. */
   characters: number;
+  /** What the provider says of the tokens spent. */
   usage: unknown;
   /** Milliseconds from the start to the first text; `undefined` if none came. */
   firstToken: number | undefined;
@@ -93,7 +96,7 @@ const MAX_REFUSAL = 10_000;
 export class Generation {
   readonly id: string;
   readonly owner: string;
-  readonly transcript = new Transcript();
+  readonly transcript: Transcript = new Transcript();
   readonly #question: Question & { meta?: unknown };
   readonly #validated: boolean;
   /** What is known of the value: all who read the answer decide alike. */

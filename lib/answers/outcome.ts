@@ -30,10 +30,25 @@ export interface ErrorOutcome {
 }
 
 /** Why a generation failed. */
-export type ErrorCode = keyof typeof RETRYABLE;
+export type ErrorCode =
+  | "upstream_auth"
+  | "upstream_rejected"
+  | "upstream_rate_limited"
+  | "upstream_unavailable"
+  | "upstream_timeout"
+  | "no_json"
+  | "malformed_json"
+  | "truncated"
+  | "refused"
+  | "content_filtered"
+  | "output_too_large"
+  | "stopped"
+  | "abandoned"
+  | "interrupted"
+  | "internal";
 
 /** Whether asking again may help. */
-export const RETRYABLE = {
+export const RETRYABLE: Readonly<Record<ErrorCode, boolean>> = {
   upstream_auth: false,
   upstream_rejected: false,
   upstream_rate_limited: true,
@@ -49,7 +64,7 @@ export const RETRYABLE = {
   abandoned: true,
   interrupted: true,
   internal: true,
-} as const;
+};
 
 /** Makes the outcome of a failure; some words and paths are its own. */
 export function failure(

@@ -6,7 +6,7 @@ import { type Clock, systemClock } from "../clock.ts";
 import type { JsonSchema } from "../schemas/schema.ts";
 import type { FieldStreams } from "../server.ts";
 import { allowMembers, readJsonObject } from "../wire/body.ts";
-import type { Budgets } from "../wire/budgets.ts";
+import { Budgets } from "../wire/budgets.ts";
 import { addCorsHeaders, preflight, STREAM_METHODS } from "../wire/cors.ts";
 import {
   allowMethods,
@@ -23,7 +23,6 @@ import type { Config } from "./config.ts";
 export interface HandlerOptions {
   config: Config;
   streams: FieldStreams;
-  budgets: Budgets;
   /** @default {systemClock} */
   clock?: Clock;
   /** Called with what nobody expected, for the log. */
@@ -59,12 +58,14 @@ export function createHandler(
 class Routes {
   readonly #options: HandlerOptions;
   readonly #access: Access;
+  readonly #signIns: Budgets;
   readonly #body: { limits: Limits; clock: Clock };
 
   constructor(options: HandlerOptions) {
     this.#options = options;
     const { config, clock = systemClock } = options;
     this.#access = new Access(config);
+    this.#signIns = new Budgets(config.limits);
     this.#body = { limits: config.limits, clock };
   }
 
@@ -126,7 +127,7 @@ class Routes {
     allowMethods(request, ["POST"], "POST, OPTIONS");
     this.#checkPage(request);
     const address = this.#access.clientAddress(request, addressOf(info));
-    refuse(this.#options.budgets.countResume(address));
+    refuse(this.#signIns.countResume(address));
     const members = await readJsonObject(request, this.#body);
     allowMembers(members, ["token"]);
     const { token } = members;

@@ -7,8 +7,11 @@ import type { JsonSchema } from "../schemas/schema.ts";
  * Completions, `messages`.)
  */
 export interface Message {
+  /** Who says it: `"system"`, `"user"`, `"assistant"`. */
   role: string;
+  /** What is said. */
   content?: unknown;
+  /** Whatever else the model knows. */
   [member: string]: unknown;
 }
 
@@ -59,6 +62,7 @@ export type ModelErrorCode =
 
 /** The provider failed. Its message is for the log, not for clients. */
 export class ModelError extends Error {
+  /** Which kind of error it is. */
   override name = "ModelError";
   /** Which failure it was. */
   readonly code: ModelErrorCode;

@@ -14,9 +14,11 @@ import { isStrict } from "./structured_outputs.ts";
 
 /** Which provider, and how it is asked. */
 export interface ModelOptions {
+  /** Its address, as far as `/v1`. */
   baseURL: string;
   /** `undefined` for providers that need none. */
   apiKey: string | undefined;
+  /** The model, by the provider's name for it. */
   model: string;
   /** How the provider is told which shape the answer has. */
   responseFormat: "json_schema" | "json_object" | "text";

@@ -1,0 +1,393 @@
+/**
+ * Asks for an answer and follows it.
+ *
+ * @param {string | URL} url
+ * @param {StreamOptions} [options]
+ * @returns {FieldStream}
+ * @throws {TypeError} If the options contradict each other.
+ */
+export function streamFields(url: string | URL, options?: StreamOptions): FieldStream;
+/** 128 random bits in base64url: the name of a generation. */
+export function generationId(): string;
+/**
+ * What changes a state into the next.
+ *
+ * @typedef {import("./apply_delta.js").Delta} Delta
+ */
+/**
+ * The data of the event `start`.
+ *
+ * @typedef {object} StartEvent
+ * @property {string} id The generation.
+ * @property {string} model Who answers.
+ * @property {string} message
+ * @property {number} protocol
+ * @property {number | null} [linger] How many seconds the answer goes on that
+ * nobody reads; `null`: to its end.
+ */
+/**
+ * The data of the event `end`.
+ *
+ * @typedef {object} EndEvent
+ * @property {string} [message]
+ * @property {string} [finish_reason]
+ * @property {Record<string, unknown>} [usage] As the provider counts it.
+ * @property {boolean} [valid] Whether the answer fits the schema, if there is one.
+ * @property {{ pointer: string, message: string }[]} [errors] Where it does not.
+ */
+/**
+ * How the connection fares:
+ *
+ * - `connecting`: a request is on its way, the `attempt`th since the last event;
+ * - `open`: the server answers. `offset` says from which character on if this
+ *   carries on with what an earlier connection began;
+ * - `waiting`: the connection broke, or could not be made; the next attempt is
+ *   due in `delay` milliseconds;
+ * - `offline`: the same, and the device says that it has no network;
+ * - `closed`: nothing more will come.
+ *
+ * @typedef {object} Connection
+ * @property {"connecting" | "open" | "waiting" | "offline" | "closed"} status
+ * @property {number} attempt 0 for the first.
+ * @property {number} [offset] UTF-16 code units of the model's text.
+ * @property {number} [delay] Milliseconds.
+ * @property {string} [code] Why it waits, where the server said so.
+ * @property {boolean} [polling] Whether it asks again and again, because
+ * something on the way lets no event stream through.
+ */
+/**
+ * What to ask for, and whom to tell of it.
+ *
+ * @typedef {object} StreamOptions
+ * @property {string} [prompt] Default: the server's own.
+ * @property {unknown} [schema] A JSON Schema that the answer shall fit. Needs
+ * POST.
+ * @property {"POST" | "GET"} [method] A GET puts the prompt into the URL, which
+ * proxies log. Default: POST.
+ * @property {HeadersInit} [headers] Added to every request, such as
+ * `Authorization`.
+ * @property {string} [id] The generation, 22 characters of base64url. Sending it
+ * makes it safe to send the request again. Default: a random one.
+ * @property {string} [lastEventId] Carries on after this event, and never starts
+ * an answer. `<id>.0` follows from the beginning.
+ * @property {unknown} [state] What the events up to `lastEventId` made: it is
+ * needed, except after `<id>.0`.
+ * @property {string} [reasoning] What the model thought up to there.
+ * @property {RequestCredentials} [credentials] Whether cookies go to another
+ * origin, as for `fetch`.
+ * @property {AbortSignal} [signal] Leaves when aborted, as `close()` does.
+ * @property {typeof fetch} [fetch] Default: `globalThis.fetch`.
+ * @property {number} [idleMilliseconds] A connection on which nothing comes for
+ * so long is given up for dead. (The server pings every 15 seconds.)
+ * Default: 45,000. After a third of it, a page that is shown again or is online
+ * again makes a new connection at once.
+ * @property {number} [connectMilliseconds] How long a connection may take to
+ * bring its first byte. Default: 10,000.
+ * @property {number} [attempts] How often in a row connecting may fail, or the
+ * server may ask to come back later. Time without a network does not count.
+ * Default: 8.
+ * @property {(event: StartEvent) => void} [onStart]
+ * @property {(delta: Delta) => void} [onDelta] Before it, `state` has been
+ * changed.
+ * @property {(state: any) => void} [onState] After each delta. It is the same
+ * object each time, not to be changed.
+ * @property {(pointers: readonly string[]) => void} [onComplete] JSON Pointers
+ * (RFC 6901) of values that will not change again.
+ * @property {(text: string) => void} [onReasoning] The next piece of what the
+ * model thinks.
+ * @property {(event: EndEvent) => void} [onEnd]
+ * @property {(error: FieldStreamError) => void} [onError]
+ * @property {(connection: Connection) => void} [onConnection]
+ * @property {(event: { id: string, data: string }) => void} [onEvent] Each event
+ * as it came, before it is looked at.
+ *
+ * What a callback throws, or its promise rejects with, goes to the console,
+ * ends the stream and rejects `finished`.
+ */
+/**
+ * How a stream has ended.
+ *
+ * @typedef {object} Result
+ * @property {"end" | "error" | "stopped" | "closed"} status
+ * @property {any} state What the deltas made, as far as they came.
+ * @property {EndEvent} [end]
+ * @property {FieldStreamError} [error]
+ */
+/** Why a stream ended before its answer did. */
+export class FieldStreamError extends Error {
+    /**
+     * Made where a stream ends.
+     *
+     * @param {string} code One of the protocol's; or `connection_lost`, when
+     * connecting failed too often; or `bad_response`, when something else than a
+     * fieldstream server answered; or `redirected`, when the question would have
+     * been lost on the way to where the server is now.
+     * @param {string} message For people; Chinese where the server wrote it.
+     * @param {boolean} retryable Whether asking anew may help.
+     * @param {string} [path] JSON Pointer of the field that was being written.
+     */
+    constructor(code: string, message: string, retryable: boolean, path?: string);
+    /** Why: one of the codes above. @readonly */
+    readonly code: string;
+    /** Whether asking anew may help. @readonly */
+    readonly retryable: boolean;
+    /** The field that was being written. @readonly */
+    readonly path: string | undefined;
+}
+/** What `streamFields` returns. */
+export class FieldStream {
+    /**
+     * Made by {@linkcode streamFields}.
+     *
+     * @param {string | URL} url
+     * @param {StreamOptions} options
+     */
+    constructor(url: string | URL, options: StreamOptions);
+    /** The generation. @readonly @type {string} */
+    readonly id: string;
+    /**
+     * Resolves when nothing more will come, for whatever reason. Rejects only
+     * with what a callback threw.
+     *
+     * @readonly
+     * @type {Promise<Result>}
+     */
+    readonly finished: Promise<Result>;
+    /** The answer so far. @returns {any} */
+    get state(): any;
+    /** What the model thought so far. */
+    get reasoning(): string;
+    /** With it and the state, `streamFields` carries on from here. */
+    get lastEventId(): string;
+    /** Of all event streams. */
+    get bytesReceived(): number;
+    /**
+     * Ends the answer: the server stops the model. Resolves when the server knows,
+     * or cannot be told (then it stops by itself, since nobody reads).
+     *
+     * @returns {Promise<void>}
+     */
+    stop(): Promise<void>;
+    /** Leaves. The answer can be followed from elsewhere, or from here later. */
+    close(): void;
+    /** Drops the connection and carries on over another one. */
+    reconnect(): void;
+    #private;
+}
+/**
+ * What changes a state into the next.
+ */
+export type Delta = import("./apply_delta.js").Delta;
+/**
+ * The data of the event `start`.
+ */
+export type StartEvent = {
+    /**
+     * The generation.
+     */
+    id: string;
+    /**
+     * Who answers.
+     */
+    model: string;
+    message: string;
+    protocol: number;
+    /**
+     * How many seconds the answer goes on that
+     * nobody reads; `null`: to its end.
+     */
+    linger?: number | null;
+};
+/**
+ * The data of the event `end`.
+ */
+export type EndEvent = {
+    message?: string;
+    finish_reason?: string;
+    /**
+     * As the provider counts it.
+     */
+    usage?: Record<string, unknown>;
+    /**
+     * Whether the answer fits the schema, if there is one.
+     */
+    valid?: boolean;
+    /**
+     * Where it does not.
+     */
+    errors?: {
+        pointer: string;
+        message: string;
+    }[];
+};
+/**
+ * How the connection fares:
+ *
+ * - `connecting`: a request is on its way, the `attempt`th since the last event;
+ * - `open`: the server answers. `offset` says from which character on if this
+ *   carries on with what an earlier connection began;
+ * - `waiting`: the connection broke, or could not be made; the next attempt is
+ *   due in `delay` milliseconds;
+ * - `offline`: the same, and the device says that it has no network;
+ * - `closed`: nothing more will come.
+ */
+export type Connection = {
+    status: "connecting" | "open" | "waiting" | "offline" | "closed";
+    /**
+     * 0 for the first.
+     */
+    attempt: number;
+    /**
+     * UTF-16 code units of the model's text.
+     */
+    offset?: number;
+    /**
+     * Milliseconds.
+     */
+    delay?: number;
+    /**
+     * Why it waits, where the server said so.
+     */
+    code?: string;
+    /**
+     * Whether it asks again and again, because
+     * something on the way lets no event stream through.
+     */
+    polling?: boolean;
+};
+/**
+ * What to ask for, and whom to tell of it.
+ */
+export type StreamOptions = {
+    /**
+     * Default: the server's own.
+     */
+    prompt?: string;
+    /**
+     * A JSON Schema that the answer shall fit. Needs
+     * POST.
+     */
+    schema?: unknown;
+    /**
+     * A GET puts the prompt into the URL, which
+     * proxies log. Default: POST.
+     */
+    method?: "POST" | "GET";
+    /**
+     * Added to every request, such as
+     * `Authorization`.
+     */
+    headers?: HeadersInit;
+    /**
+     * The generation, 22 characters of base64url. Sending it
+     * makes it safe to send the request again. Default: a random one.
+     */
+    id?: string;
+    /**
+     * Carries on after this event, and never starts
+     * an answer. `<id>.0` follows from the beginning.
+     */
+    lastEventId?: string;
+    /**
+     * What the events up to `lastEventId` made: it is
+     * needed, except after `<id>.0`.
+     */
+    state?: unknown;
+    /**
+     * What the model thought up to there.
+     */
+    reasoning?: string;
+    /**
+     * Whether cookies go to another
+     * origin, as for `fetch`.
+     */
+    credentials?: RequestCredentials;
+    /**
+     * Leaves when aborted, as `close()` does.
+     */
+    signal?: AbortSignal;
+    /**
+     * Default: `globalThis.fetch`.
+     */
+    fetch?: typeof fetch;
+    /**
+     * A connection on which nothing comes for
+     * so long is given up for dead. (The server pings every 15 seconds.)
+     * Default: 45,000. After a third of it, a page that is shown again or is online
+     * again makes a new connection at once.
+     */
+    idleMilliseconds?: number;
+    /**
+     * How long a connection may take to
+     * bring its first byte. Default: 10,000.
+     */
+    connectMilliseconds?: number;
+    /**
+     * How often in a row connecting may fail, or the
+     * server may ask to come back later. Time without a network does not count.
+     * Default: 8.
+     */
+    attempts?: number;
+    onStart?: (event: StartEvent) => void;
+    /**
+     * Before it, `state` has been
+     * changed.
+     */
+    onDelta?: (delta: Delta) => void;
+    /**
+     * After each delta. It is the same
+     * object each time, not to be changed.
+     */
+    onState?: (state: any) => void;
+    /**
+     * JSON Pointers
+     * (RFC 6901) of values that will not change again.
+     */
+    onComplete?: (pointers: readonly string[]) => void;
+    /**
+     * The next piece of what the
+     * model thinks.
+     */
+    onReasoning?: (text: string) => void;
+    onEnd?: (event: EndEvent) => void;
+    onError?: (error: FieldStreamError) => void;
+    onConnection?: (connection: Connection) => void;
+    /**
+     * Each event
+     * as it came, before it is looked at.
+     *
+     * What a callback throws, or its promise rejects with, goes to the console,
+     * ends the stream and rejects `finished`.
+     */
+    onEvent?: (event: {
+        id: string;
+        data: string;
+    }) => void;
+};
+/**
+ * How a stream has ended.
+ */
+export type Result = {
+    status: "end" | "error" | "stopped" | "closed";
+    /**
+     * What the deltas made, as far as they came.
+     */
+    state: any;
+    end?: EndEvent;
+    error?: FieldStreamError;
+};
+/**
+ * What a connection has led to. One with a delay is followed by another.
+ */
+export type Outcome = {
+    end?: EndEvent;
+    error?: FieldStreamError;
+    /**
+     * Milliseconds.
+     */
+    delay?: number;
+    /**
+     * Why, where the server said so.
+     */
+    code?: string;
+};
