@@ -7,4 +7,4 @@
  */
 
 export * from "../static/client.js";
-export { applyDelta } from "../static/apply_delta.js";
+export { applyDelta, type Delta } from "../static/apply_delta.js";

@@ -9,11 +9,7 @@
 export function streamFields(url: string | URL, options?: StreamOptions): FieldStream;
 /** 128 random bits in base64url: the name of a generation. */
 export function generationId(): string;
-/**
- * What changes a state into the next.
- *
- * @typedef {import("./apply_delta.js").Delta} Delta
- */
+/** @import { Delta } from "./apply_delta.js" */
 /**
  * The data of the event `start`.
  *
@@ -174,10 +170,6 @@ export class FieldStream {
     reconnect(): void;
     #private;
 }
-/**
- * What changes a state into the next.
- */
-export type Delta = import("./apply_delta.js").Delta;
 /**
  * The data of the event `start`.
  */
@@ -391,3 +383,4 @@ export type Outcome = {
      */
     code?: string;
 };
+import type { Delta } from "./apply_delta.js";

@@ -27,11 +27,7 @@
 
 import { applyDelta, deltaBetween } from "./apply_delta.js";
 
-/**
- * What changes a state into the next.
- *
- * @typedef {import("./apply_delta.js").Delta} Delta
- */
+/** @import { Delta } from "./apply_delta.js" */
 
 /**
  * The data of the event `start`.
