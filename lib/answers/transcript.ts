@@ -9,10 +9,13 @@ export interface Run {
   text: string;
 }
 
-/** A run as it came, and what came after it. */
+/** A run as it came, or several as one, and what came after. */
 interface Segment extends Run {
   next: Segment | undefined;
 }
+
+/** How many segments a token each are kept before they are made one. */
+const MAX_LOOSE = 256;
 
 /**
  * One generation's text: append-only, and the only state that its readers
@@ -22,6 +25,10 @@ export class Transcript {
   /** An empty segment before the first. */
   #head: Segment = { type: "text", text: "", next: undefined };
   #tail: Segment = this.#head;
+  /** How many segments at the end are as they came: a token each. */
+  #loose = 0;
+  /** What leads to the first of those: readers may stand in each of them. */
+  #ends: Segment[] = [this.#head];
   #length = 0;
   #outcome: Outcome | undefined;
   /** Resolves at the next change; `undefined` while nobody waits for it. */
@@ -40,7 +47,11 @@ export class Transcript {
   /** Appends what the model wrote next. Wakes the readers. */
   append(type: TextType, text: string): void {
     if (text === "" || this.#outcome !== undefined) return;
-    this.#tail = this.#tail.next = { type, text, next: undefined };
+    if (type !== this.#tail.type || this.#loose === MAX_LOOSE) this.#pack();
+    const segment: Segment = { type, text, next: undefined };
+    if (this.#loose++ > 0) this.#tail.next = segment;
+    else for (const end of this.#ends) end.next = segment;
+    this.#tail = segment;
     this.#length += text.length;
     this.#wake();
   }
@@ -70,24 +81,24 @@ export class Transcript {
   }
 
   /**
-   * Joins the segments, which are a token each, into runs: a tenth of the
-   * memory while the transcript is kept. Readers that have begun go on in the
-   * old ones.
+   * Makes one of the segments at the end, which are a token each: a thirtieth of
+   * the memory. Readers that stand among them go on to what follows, and hold no
+   * others.
    */
   #pack(): void {
-    const head: Segment = { type: "text", text: "", next: undefined };
-    let tail = head;
-    let pieces: string[] = [];
-    for (let from = this.#head.next; from !== undefined; from = from.next) {
-      pieces.push(from.text);
-      if (from.next?.type === from.type) continue;
-      // A sum of strings would keep each of them.
-      const text = pieces.join("");
-      tail = tail.next = { type: from.type, text, next: undefined };
-      pieces = [];
+    if (this.#loose === 0) return;
+    this.#loose = 0;
+    const last = this.#tail;
+    const pieces: string[] = [];
+    let segment = this.#ends[0]!.next;
+    for (; segment !== undefined; segment = segment.next) {
+      pieces.push(segment.text);
     }
-    this.#head = head;
-    this.#tail = tail;
+    // A sum of strings would keep each of them.
+    const text = pieces.join("");
+    const packed: Segment = { type: last.type, text, next: undefined };
+    for (const end of this.#ends) end.next = packed;
+    this.#ends = [packed, last];
   }
 }
 

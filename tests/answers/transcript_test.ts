@@ -62,30 +62,41 @@ Deno.test("a limit cuts runs, but no surrogate pairs", () => {
 });
 
 Deno.test("readers at any place read the same, during and after", () => {
-  const pieces = fc.array(fc.record({
+  const piece = fc.record({
     type: fc.constantFrom("text" as const, "reasoning" as const),
     text: fc.string({ unit: "binary", maxLength: 9 }),
-  }));
+  });
+  // So many of one kind that they are made one.
+  const many = fc.tuple(piece, fc.integer({ min: 200, max: 600 }))
+    .map(([piece, count]) => Array(count).fill(piece));
+  const pieces = fc.array(
+    fc.oneof({ weight: 9, arbitrary: piece.map((one) => [one]) }, many),
+  ).map((lists) => lists.flat());
   fc.assert(fc.property(
     pieces,
     fc.array(fc.integer({ min: 1, max: 7 }), { minLength: 1 }),
     (pieces, limits) => {
       const transcript = new Transcript();
-      const reader = transcript.read();
+      const readers = [{ reader: transcript.read(), live: "" }];
       let turn = 0;
-      let live = "";
       for (const { type, text } of pieces) {
         transcript.append(type, text);
-        const run = reader.next(limits[turn++ % limits.length]);
-        live += run?.text ?? "";
-        assertEquals(reader.offset, live.length);
+        if (turn % 100 === 50) {
+          readers.push({ reader: transcript.read(), live: "" });
+        }
+        // Each reads on now and then.
+        const one = readers[turn % readers.length]!;
+        one.live += one.reader.next(limits[turn++ % limits.length])?.text ?? "";
+        assertEquals(one.reader.offset, one.live.length);
       }
       const whole = pieces.map(({ text }) => text).join("");
       assertEquals(transcript.length, whole.length);
       transcript.finish(stopped);
-      // One that has begun, and one that begins when it is over.
-      live += readAll(reader).map(({ text }) => text).join("");
-      assertEquals(live, whole);
+      // Those that have begun, and one that begins when it is over.
+      for (const { reader, live } of readers) {
+        const rest = readAll(reader).map(({ text }) => text).join("");
+        assertEquals(live + rest, whole);
+      }
       const later = readAll(transcript.read());
       assertEquals(later.map(({ text }) => text).join(""), whole);
       assert(later.every(({ type }, n) => type !== later[n + 1]?.type));
@@ -123,22 +134,39 @@ Deno.test("the first outcome counts, and nothing comes after it", () => {
   assertEquals(transcript.length, 1);
 });
 
-Deno.test("a finished transcript takes up little more than its text", () => {
-  const transcript = new Transcript();
-  const before = usedHeap();
-  for (let n = 0; n < 200_000; n++) {
-    transcript.append("text", String.fromCharCode(0x4e00 + n % 20_000, 0x30));
+Deno.test("a transcript takes up little more than its text, also while it grows", () => {
+  const count = 200_000;
+  for (const unit of ["a", "\u4e00"]) {
+    const transcript = new Transcript();
+    const stuck: TranscriptReader[] = [];
+    const before = usedHeap();
+    for (let n = 0; n < count; n++) {
+      transcript.append("text", unit);
+      // Those that read no further hold up nothing.
+      if (n % 10_000 === 5) stuck.push(stuckAt(transcript, n));
+    }
+    const growing = usedHeap() - before;
+    transcript.finish(stopped);
+    const finished = usedHeap() - before;
+    console.log(`${count} units: ${growing} bytes while it grows, ${finished}`);
+    const bytes = unit === "a" ? 1 : 2;
+    assert(growing < (bytes + 2) * count, `${growing} bytes`);
+    assert(finished < (bytes + 2) * count, `${finished} bytes`);
+    assertEquals(transcript.length, count);
+    for (const [place, reader] of stuck.entries()) {
+      assertEquals(reader.offset, place * 10_000 + 5);
+      reader.next();
+      assertEquals(reader.offset, count);
+    }
   }
-  const growing = usedHeap() - before;
-  transcript.finish(stopped);
-  const finished = usedHeap() - before;
-  console.log(
-    `400,000 units: ${growing} bytes while it grows, then ${finished}`,
-  );
-  // Two bytes a unit.
-  assert(finished < 2 * 2 * transcript.length, `${finished} bytes`);
-  assertEquals(transcript.length, 400_000);
 });
+
+/** A reader that has read so much. */
+function stuckAt(transcript: Transcript, offset: number): TranscriptReader {
+  const reader = transcript.read();
+  while (reader.offset < offset) reader.next(offset - reader.offset);
+  return reader;
+}
 
 /** In bytes, without garbage. */
 function usedHeap(): number {
