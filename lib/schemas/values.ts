@@ -166,8 +166,8 @@ export function isMultiple(value: number, divisor: number): boolean {
   return shift > -20 && a.digits % (b.digits * 10n ** BigInt(-shift)) === 0n;
 }
 
-/** A number's shortest decimal form: its digits, times a power of ten. */
-function decimal(value: number): { digits: bigint; exponent: number } {
+/** A finite number's shortest decimal form: its digits, times a power of ten. */
+export function decimal(value: number): { digits: bigint; exponent: number } {
   const [mantissa = "", exponent = "0"] = value.toExponential().split("e");
   const [whole = "", fraction = ""] = mantissa.split(".");
   return {

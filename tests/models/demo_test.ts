@@ -627,6 +627,28 @@ Deno.test("the demo model comes to an end with any schema", () => {
       type: "object",
       $defs: { d: { anyOf: Array.from({ length: 150 }, () => ({ ...link })) } },
     },
+    {
+      ...link,
+      type: "object",
+      $defs: {
+        d: {
+          allOf: Array.from({ length: 150 }, (_, index) => {
+            const names = Array.from(
+              { length: 10 },
+              (_, n) => [index, n].join(),
+            );
+            const members = names.map((name) => [name, true]);
+            return {
+              required: [...link.required, ...names],
+              properties: {
+                ...link.properties,
+                ...Object.fromEntries(members),
+              },
+            };
+          }),
+        },
+      },
+    },
   ];
   for (const schema of schemas) {
     const document = writeDocument(checkSchema(schema), options);

@@ -132,7 +132,10 @@ class Writer {
     for (const part of parts) {
       if (!schemas.isObject(part) || this.#budget < 0) continue;
       for (const [keyword, value] of Object.entries(part)) {
-        this.#budget -= 1 + Object.keys(Object(value)).length;
+        // What has been merged is copied each time.
+        for (const part of [value, flat[keyword]]) {
+          this.#budget -= 1 + Object.keys(Object(part)).length;
+        }
         flat[keyword] = combine(keyword, flat[keyword], value);
       }
       const { $ref, allOf, anyOf, oneOf = [] } = part;

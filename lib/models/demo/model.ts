@@ -163,11 +163,11 @@ function schemaIn(message: string): unknown {
 /** What a prompt is about, in a few words. */
 function topicOf(prompt: string): string {
   const named = /[“「《"]([^”」》"\n]{2,60})[”」》"]/.exec(prompt)?.[1] ??
-    /关于([^，。\n]{2,30}?)的/.exec(prompt)?.[1] ??
+    /关于([^，。\n]{1,30}?)的/.exec(prompt)?.[1] ??
     /\b(?:about|(?:articles?|essay|poem|questions|quiz|report|story|text) on)\s+([^,.;:!?\n]{2,60})/i
       .exec(prompt)?.[1];
   const text = named ?? prompt.replace(
-    /^(?:请|帮我|给我)*(?:介绍|写|讲讲|谈谈|说说|生成|总结|解释)?(?:一下|一篇|一段)?(?:关于)?/,
+    /^(?:请|帮我|给我)*(?:介绍|写|讲讲|谈谈|说说|生成|总结|解释)?(?:一下|一[篇段首个份])?(?:关于)?/,
     "",
   ).split(/[\n。！？，：；！!?,;:]|\.(?:\s|$)/)[0]!;
   const characters = Array.from(text.trim() || TOPIC);
@@ -262,6 +262,9 @@ function saidBy(question: Question): { parts: Part[]; finish: string } {
   return { parts, finish };
 }
 
+const escaped = (unit: string) =>
+  `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
+
 /** The document's text. */
 function writeAnswer(question: Question): string {
   const { schema, behavior, random } = question;
@@ -277,7 +280,7 @@ function writeAnswer(question: Question): string {
     // Some write what is not ASCII as escapes, some do not.
     .replace(
       /[\ud800-\udbff][\udc00-\udfff]|[\x7f-\xff\u2028\u2029\ufeff]/g,
-      (character) => random() < 0.5 ? escaped(character) : character,
+      (text) => random() < 0.5 ? text.replace(/[^]/g, escaped) : text,
     )
     .replace(
       /"(?:[^"\\]|\\.)*"|[,:]/g,
@@ -291,12 +294,6 @@ function spoil(document: unknown): void {
     const wrong = typeof value === "number" ? "42" : 42;
     Object.assign(document as object, { [name]: wrong });
   }
-}
-
-function escaped(text: string): string {
-  const escape = (unit: string) =>
-    `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
-  return text.split("").map(escape).join("");
 }
 
 /** The text up to the middle of its longest string that is not a name. */

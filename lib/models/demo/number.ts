@@ -1,14 +1,13 @@
 /** Chooses numbers as a schema's bounds want them, in exact decimals. */
 
-/** What a number has to satisfy. */
-export interface NumberBounds {
-  minimum?: number | undefined;
-  maximum?: number | undefined;
-  exclusiveMinimum?: number | undefined;
-  exclusiveMaximum?: number | undefined;
-  /** It is a multiple of each of these. */
-  multipleOf: number[];
-}
+import { decimal, isMultiple } from "../../schemas/values.ts";
+
+/** What a number has to satisfy: it is a multiple of each of `multipleOf`. */
+type Bounds =
+  & { multipleOf: number[] }
+  & {
+    [name in `${"m" | "exclusiveM"}${"in" | "ax"}imum`]?: number | undefined;
+  };
 
 /**
  * Chooses a usual number within bounds, or else one that is near or round. JSON
@@ -19,7 +18,7 @@ export interface NumberBounds {
  * @param random From 0 to 1: which of them.
  */
 export function chooseNumber(
-  bounds: NumberBounds,
+  bounds: Bounds,
   usual: readonly [from: number, to: number, digits: number],
   random: number,
 ): number {
@@ -30,11 +29,11 @@ export function chooseNumber(
   const [from, to, digits] = usual;
   const steps = multipleOf.length > 0 ? multipleOf : [10 ** -digits];
   const place = Math.min(
-    ...[least, most, from, to, ...steps].map((value) => decimal(value)[1]),
+    ...[least, most, from, to, ...steps].map((one) => decimal(one).exponent),
   );
   const scale = (value: number) => {
-    const [whole, exponent] = decimal(value);
-    return BigInt(whole) * 10n ** BigInt(exponent - place);
+    const { digits, exponent } = decimal(value);
+    return digits * 10n ** BigInt(exponent - place);
   };
   // Of a step beyond all numbers only 0 is a multiple.
   const limit = scale(Number.MAX_VALUE);
@@ -64,16 +63,8 @@ export function chooseNumber(
   const fits = (value: number) =>
     value >= minimum && value <= maximum &&
     value > exclusiveMinimum && value < exclusiveMaximum &&
-    (multipleOf.length === 0 ||
-      decimal(value)[1] >= place && scale(value) % step === 0n);
+    multipleOf.every((step) => isMultiple(value, step));
   return candidates.find(fits) ?? candidates[0]!;
-}
-
-/** A number's digits, and the power of ten that they count. */
-function decimal(value: number): [digits: string, exponent: number] {
-  const [, whole, fraction = "", exponent = "0"] =
-    /^(-?\d+)(?:\.(\d+))?(?:e(.+))?$/.exec(String(value))!;
-  return [whole + fraction, Number(exponent) - fraction.length];
 }
 
 /** The quotient, rounded down: BigInt's own division rounds towards zero. */
