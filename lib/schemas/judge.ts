@@ -447,6 +447,8 @@ export class Judge {
     this.#work += 1 + nodes.length;
     let id: number | undefined;
     const idOf = () => id ??= this.#idOf(value);
+    let length: number | undefined;
+    const lengthOf = () => length ??= this.#lengthOf(value as string);
     for (let slot = 0; slot < nodes.length; slot++) {
       const node = nodes[slot]!;
       const role = roles[slot]!;
@@ -462,7 +464,7 @@ export class Judge {
         }
       }
       if (typeof value === "string") {
-        verdict = and(verdict, this.#judgeString(node, role, value));
+        verdict = and(verdict, this.#judgeString(node, role, value, lengthOf));
       } else if (typeof value === "number") {
         verdict = and(verdict, this.#judgeNumber(node, role, value));
       }
@@ -472,24 +474,29 @@ export class Judge {
     }
   }
 
-  #judgeString(node: Node, role: number, text: string): number {
+  #judgeString(
+    node: Node,
+    role: number,
+    text: string,
+    lengthOf: () => number,
+  ): number {
     const { minLength, maxLength } = node;
     let verdict = node.pattern ? unjudged(OPEN, "pattern") : TRUE;
     // A character has one unit or two.
-    if (text.length <= maxLength && text.length >= 2 * minLength) {
-      return verdict;
-    }
-    this.#work += text.length >> 6;
-    const length = countCharacters(text);
-    if (length < minLength) {
+    if (text.length < 2 * minLength && lengthOf() < minLength) {
       verdict = FALSE;
       this.#report(role, node, "minLength", [minLength]);
     }
-    if (length > maxLength) {
+    if (text.length > maxLength && lengthOf() > maxLength) {
       verdict = FALSE;
       this.#report(role, node, "maxLength", [maxLength]);
     }
     return verdict;
+  }
+
+  #lengthOf(text: string): number {
+    this.#work += text.length >> 6;
+    return countCharacters(text);
   }
 
   #judgeNumber(node: Node, role: number, value: number): number {

@@ -7,7 +7,7 @@ function ask(server: ServerProcess, schema: unknown): Promise<Response> {
   return fetch(`${server.url}/helloworld`, {
     method: "POST",
     headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ prompt: "demo:burst", schema }),
+    body: JSON.stringify({ prompt: "demo:invalid", schema }),
   });
 }
 
@@ -25,12 +25,12 @@ Deno.test("no list of types ends the server", async () => {
   assertEquals(refused.status, 400);
   const { message } = await refused.json();
   assert(message.includes("/type"), message);
-  // As long a list as there can be, as often as there is room for it.
+  // As long a list as there can be, often enough for ten violations.
   const most = ["null", "boolean", "number", "integer", "string", "array"];
   const taken = await ask(server, {
     type: "object",
     properties: Object.fromEntries(
-      Array.from({ length: 300 }, (_, index) => [`p${index}`, {
+      Array.from({ length: 20 }, (_, index) => [`p${index}`, {
         anyOf: [{ type: most }, { type: most.toReversed() }],
       }]),
     ),
