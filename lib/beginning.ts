@@ -109,6 +109,11 @@ export class ValueSearch {
     return this.#prose;
   }
 
+  /** Whether a bracket is being looked at. */
+  get looking(): boolean {
+    return this.#mender !== undefined;
+  }
+
   /** Whether the answer began with a bracket in which no value can begin. */
   get refused(): boolean {
     return this.#refused;
@@ -174,7 +179,7 @@ export class ValueSearch {
       case "fault":
         return !this.#prose && (isArray || this.#first !== "{");
       case "open":
-        return undefined;
+        return this.#prose ? undefined : true;
     }
     if (!this.#prose) {
       return !isArray || !/[-\d]/.test(this.#first) || this.#mayHold("number");

@@ -157,7 +157,10 @@ export class Envelope {
   #readUnit(unit: string, end: number, pieces: Piece[]): void {
     if (this.#tag !== "") return this.#readTag(this.#tag + unit, end, pieces);
     const family = this.#phase === "thinking" ? this.#family : undefined;
-    if (this.#beginsTag(unit, family)) this.#tag = unit;
+    // A bracket in another one is no tag's.
+    const isInner = unit === "[" && this.#phase === "before" &&
+      this.#search.looking;
+    if (!isInner && this.#beginsTag(unit, family)) this.#tag = unit;
     else this.#readText(unit, end, pieces);
   }
 

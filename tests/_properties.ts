@@ -18,6 +18,7 @@ import {
   numbers,
   sizes,
   texts,
+  type Tree,
   write,
 } from "./_documents.ts";
 import {
@@ -29,6 +30,8 @@ import {
   process,
   processEach,
 } from "./_stream.ts";
+import { choices, fragments, misspell } from "./_slips.ts";
+import { Chain } from "./_view.ts";
 
 /** Every property, by name. */
 export const properties: Record<string, fc.IRawProperty<unknown>> = {
@@ -284,7 +287,77 @@ export const properties: Record<string, fc.IRawProperty<unknown>> = {
       }
     },
   ),
+
+  "the envelope passes strict JSON on, unit by unit, and mends nothing": fc
+    .property(roots(), sizes, (tree, sizes) => {
+      const chain = chainOf(tree);
+      const parser = new JsonPatchParser();
+      const processor = new IncrementalProcessor({ keepValues: false });
+      let state: unknown;
+      let read = "";
+      const text = write(tree);
+      for (const piece of cut(text, sizes)) {
+        const delta = processor.processPatch(parser.write(piece));
+        if (delta !== undefined) state = applyDelta(state, delta);
+        chain.write(piece);
+        read += piece;
+        // A bracket begins the value with what stands in it; `[t` may be `[THINK]`.
+        if (!/^[[{]\s*t?$/.test(read)) same(chain.state, state);
+      }
+      same(chain.envelope.mended, []);
+      same(JSON.parse(chain.json), JSON.parse(text));
+      same([chain.complete, chain.envelope.bare], [true, true]);
+    }),
+
+  "the envelope mends what is misspelt to strict JSON, and says so": fc
+    .property(roots(), choices, sizes, (tree, choices, sizes) => {
+      const { text, kinds } = misspell(tree, choices);
+      const chain = chainOf(tree);
+      for (const piece of cut(text, sizes)) chain.write(piece);
+      same(chain.view.fault, undefined);
+      same(chain.state, meaning(tree, Number));
+      same(JSON.parse(chain.json), meaning(tree, Number));
+      same(chain.envelope.mended.sort(), kinds);
+    }),
+
+  "invariant 5: what an envelope says follows from the text, not from its cuts":
+    fc.property(fragments, sizes, fc.boolean(), (text, sizes, isArray) => {
+      const root = isArray ? "array" : "object";
+      const chain = new Chain({ root });
+      const units = new Chain({ root });
+      for (const piece of cut(text, sizes)) {
+        chain.write(piece);
+        for (const unit of piece.split("")) units.write(unit);
+        same(chain.view, units.view);
+        same(chain.restarts, units.restarts);
+        same(chain.envelope.mended, units.envelope.mended);
+        same(chain.envelope.bare, units.envelope.bare);
+      }
+      // What is complete is strict JSON, and what is none is the model's fault.
+      if (chain.complete) same(JSON.parse(chain.json), chain.view.state);
+      if (chain.view.fault !== undefined) holds(!isJson(text), "mended badly");
+    }),
 };
+
+/** Documents that are objects or arrays. */
+function roots(): fc.Arbitrary<Tree> {
+  return documents().filter(({ kind }) =>
+    kind === "object" || kind === "array"
+  );
+}
+
+function chainOf({ kind }: Tree): Chain {
+  return new Chain({ root: kind === "array" ? "array" : "object" });
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 /** Throws, as fast-check wants it, unless `held`. */
 function holds(held: boolean, message: string): void {

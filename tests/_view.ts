@@ -39,6 +39,11 @@ export class Chain {
     }
   }
 
+  /** The value so far, which grows. */
+  get state(): unknown {
+    return this.#state;
+  }
+
   get view(): View {
     return structuredClone({
       reasoning: this.#reasoning,

@@ -254,6 +254,19 @@ Deno.test("ten times the text is ten times the envelope's work", () => {
     (length) => `{"a":[${"1 , ".repeat(length)}]}`,
     (length) => `{"a":${"[".repeat(length)}`,
     (length) => "{}" + "}".repeat(length),
+    // Tags that are none, brackets that hold no value, names that end late.
+    (length) => "<think a".repeat(length),
+    (length) => `So ${"{a {'b {/*c*/ [[".repeat(length)}`,
+    (length) => `So {'${"a".repeat(length)}':1}`,
+    (length) => `"${"a: ".repeat(length)}`,
+    (length) => `analysis${"assistantfina".repeat(length)}`,
+    (length) => `So ${'{"a":1}</think> so '.repeat(length)}`,
+    (length) => `So {"a":x${"<think>".repeat(length)}`,
+    // Slips.
+    (length) => `{${"a:'b\\'\"',//c\n".repeat(length)}}`,
+    (length) => `{"a":"${"\\(\\f1\\frac".repeat(length)}"}`,
+    (length) => `{"a":[${"None，\u00a0/**/-Infinity,".repeat(length)}...]}`,
+    (length) => `{${"b".repeat(length)}：'${'"'.repeat(length)}'}`,
   ];
   for (const text of texts) {
     const work = (length: number, size: number) => {
