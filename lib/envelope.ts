@@ -86,11 +86,6 @@ export class Envelope {
     this.#search = new ValueSearch(options, false);
   }
 
-  /** Whether a comma is held back, for which a space has been passed on. */
-  get comma(): boolean {
-    return this.#mender?.comma ?? false;
-  }
-
   /** Whether the JSON value has begun, or a bracket came that holds none. */
   get began(): boolean {
     return this.#mender !== undefined || this.#search.refused;

@@ -170,11 +170,6 @@ export class Mender {
   /** What comes next behind a comment. */
   #behind = VALUE;
 
-  /** Whether a comma is held back, for which a space has been passed on. */
-  get comma(): boolean {
-    return this.#comma;
-  }
-
   /** Whether what is read next stands in a string. */
   get inString(): boolean {
     return this.#state === STRING;

@@ -33,8 +33,14 @@ import {
 } from "./wire/http_error.ts";
 import { describeOutcome, WORDS } from "./wire/messages.ts";
 import { preferredLanguage, prefersJson } from "./wire/negotiation.ts";
+import { digestOf } from "./wire/question_digest.ts";
 import { isPrefetch } from "./wire/prefetch.ts";
-import { parseEventId, type Position, STREAM_HEADERS } from "./wire/sse.ts";
+import {
+  formatEventId,
+  parseEventId,
+  type Position,
+  STREAM_HEADERS,
+} from "./wire/sse.ts";
 
 export { type FinishedAnswer } from "./answers/generation.ts";
 export { DEFAULT_LIMITS, type Limits } from "./answers/limits.ts";
@@ -366,7 +372,8 @@ export class Addresses implements FieldStreams {
     const language = preferredLanguage(request);
     const asked: Asked = { request, url, visit, asJson, language };
     if (known !== undefined) {
-      await request.body?.cancel().catch(() => {});
+      if (position === undefined) await this.#compare(known, asked);
+      else await request.body?.cancel().catch(() => {});
       return this.#resume(known, position?.offset, asked);
     }
     if (found !== undefined || position !== undefined) throw expired();
@@ -381,11 +388,14 @@ export class Addresses implements FieldStreams {
     // that cannot be opened starts nothing.
     const close = this.#openStream(client);
     try {
-      const question = await this.#question(asked);
+      const members = await this.#read(asked);
+      const digest = await digestOf(members);
+      const question = await this.#question(asked, members);
       // While this one waited, another of the same id may have come.
       const rival = id === undefined ? undefined : generations.get(id);
       if (rival?.owner === owner) {
         close();
+        this.#refuseOther(rival, digest, client);
         return this.#resume(rival, undefined, asked);
       }
       if (rival !== undefined) throw expired();
@@ -399,6 +409,7 @@ export class Addresses implements FieldStreams {
       const generation = generations.start({
         ...question,
         validated: question.validated ?? question.schema !== undefined,
+        digest,
         id,
         owner,
       });
@@ -431,11 +442,47 @@ export class Addresses implements FieldStreams {
     return this.#stream(generation, { offset, language, onClose });
   }
 
+  /** Refuses a request that asks something else than what is answered. */
+  async #compare(generation: Generation, asked: Asked): Promise<void> {
+    const { client } = asked.visit;
+    const close = this.#openStream(client);
+    try {
+      const digest = await this.#read(asked).then(digestOf, (error) => {
+        // What cannot be read is not what was asked.
+        if (error instanceof HttpError && error.status !== 413) return "";
+        throw error;
+      });
+      this.#refuseOther(generation, digest, client);
+    } finally {
+      close();
+    }
+  }
+
+  #refuseOther(
+    generation: Generation,
+    digest: string | undefined,
+    client: string,
+  ): void {
+    if (digest === undefined || digest === generation.digest) return;
+    refuse(this.#options.budgets.countResume(client));
+    throw new HttpError(409, "conflict", WORDS.conflict);
+  }
+
+  /** The members of a request's body, or of its query. */
+  async #read({ request, url }: Asked): Promise<Record<string, unknown>> {
+    return request.method === "POST"
+      ? await readJsonObject(request, this.#options)
+      : queryOf(url);
+  }
+
   /** What the host makes of the request. */
-  async #question({ request, url, visit }: Asked): Promise<AnswerQuestion> {
+  async #question(
+    { request, visit }: Asked,
+    members: Record<string, unknown>,
+  ): Promise<AnswerQuestion> {
     const isPost = request.method === "POST";
-    const body = isPost ? await readJsonObject(request, this.#options) : {};
-    const input = isPost ? body.input ?? {} : queryOf(url);
+    const body = isPost ? members : {};
+    const input = isPost ? body.input ?? {} : members;
     if (typeof input !== "object" || Array.isArray(input)) {
       throw new HttpError(400, "bad_request", WORDS.input);
     }
@@ -549,11 +596,13 @@ function snapshotResponse(
   { status, language }: { status: number; language: Language },
 ): Response {
   const snapshot = generation.snapshot();
-  const { outcome } = generation.transcript;
+  const { id, transcript: { outcome, length } } = generation;
+  const offset = outcome === undefined ? length : "end";
   return Response.json(
     {
-      id: generation.id,
+      id,
       status: "running",
+      lastEventId: formatEventId({ generation: id, offset }),
       ...snapshot,
       ...(outcome && describeOutcome(outcome, language)),
     },

@@ -23,7 +23,11 @@ import type { Beginning } from "../beginning.ts";
 import { beginningOf } from "../schemas/beginning.ts";
 import { makeGenerationId } from "./id.ts";
 import type { Limits } from "./limits.ts";
-import { type SnapshotOptions, takeSnapshot } from "./snapshot.ts";
+import {
+  type SnapshotOptions,
+  takeReasoning,
+  takeSnapshot,
+} from "./snapshot.ts";
 import { Transcript } from "./transcript.ts";
 import { takeTurns } from "./turns.ts";
 import { validateAnswer } from "./validation.ts";
@@ -36,6 +40,8 @@ export interface GenerationOptions extends Question {
   owner: string;
   /** Whether the value is validated at the end. */
   validated: boolean;
+  /** What tells this question from another one under the same id. */
+  digest?: string | undefined;
   /** Whatever the host wants back when it has ended. */
   meta?: unknown;
   /**
@@ -96,6 +102,7 @@ const MAX_REFUSAL = 10_000;
 export class Generation {
   readonly id: string;
   readonly owner: string;
+  readonly digest: string | undefined;
   readonly transcript: Transcript = new Transcript();
   readonly #question: Question & { meta?: unknown };
   readonly #validated: boolean;
@@ -131,11 +138,12 @@ export class Generation {
 
   /** Makes one that asks the model when it has a reader. */
   constructor(
-    { id, owner, validated, linger, ...question }: GenerationOptions,
+    { id, owner, validated, digest, linger, ...question }: GenerationOptions,
     context: GenerationContext,
   ) {
     this.id = id ?? makeGenerationId();
     this.owner = owner;
+    this.digest = digest;
     this.#question = question;
     this.#validated = validated;
     this.beginning = beginningOf(question.schema);
@@ -241,14 +249,18 @@ export class Generation {
   }
 
   /**
-   * The object so far, for a client that polls; it counts as a reader for the
-   * linger time.
+   * The value and the thinking so far, for a client that polls; it counts as a
+   * reader for the linger time.
    */
-  snapshot(): { data?: unknown } {
+  snapshot(): { data?: unknown; reasoning?: string } {
     this.#lingerOn();
     this.#run();
     const data = this.#value();
-    return data === undefined ? {} : { data };
+    const reasoning = takeReasoning(this.transcript, this.beginning);
+    return {
+      ...(data !== undefined && { data }),
+      ...(reasoning !== "" && { reasoning }),
+    };
   }
 
   /** Stops the generation if no reader comes for the linger time. */

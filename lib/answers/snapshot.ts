@@ -1,10 +1,13 @@
-import { Allow, parse } from "partial-json";
-import { Envelope, type EnvelopeOptions } from "../envelope.ts";
+/** What a client that polls gets. */
+
+import { applyDelta } from "../../static/apply_delta.js";
+import { Envelope, type EnvelopeOptions, type Piece } from "../envelope.ts";
 import {
   JsonBoundsError,
   JsonPatchParser,
   JsonSyntaxError,
 } from "../parser.ts";
+import { IncrementalProcessor } from "../processor.ts";
 import type { Transcript } from "./transcript.ts";
 
 /** Options for {@linkcode takeSnapshot}. */
@@ -18,8 +21,8 @@ export interface SnapshotOptions extends EnvelopeOptions {
 }
 
 /**
- * The object so far, for clients that poll: strings, arrays and objects that
- * are not finished yet are there as far as they go.
+ * The value so far: just what the deltas up to here make, so that a client can
+ * go on with those that come next.
  *
  * The work is linear in the transcript.
  *
@@ -31,35 +34,53 @@ export function takeSnapshot(
   transcript: Transcript,
   options: SnapshotOptions,
 ): unknown {
-  const json = strictJson(transcript, options);
-  if (json === "") return undefined;
+  let json = "";
+  for (const piece of piecesOf(transcript, options)) {
+    if (piece.type === "restart") json = "";
+    else if (piece.type === "json") json += piece.text;
+  }
+  const parser = new JsonPatchParser(options);
+  const processor = new IncrementalProcessor({ keepValues: false });
   try {
-    return JSON.parse(json);
-  } catch {
-    return parse(json, Allow.STR | Allow.ARR | Allow.OBJ);
+    const delta = processor.processPatch(parser.write(json));
+    if (parser.complete) return JSON.parse(json);
+    return delta && applyDelta(undefined, delta);
+  } catch (error) {
+    if (error instanceof JsonSyntaxError || error instanceof JsonBoundsError) {
+      const delta = processor.processPatch(error.operations);
+      return delta && applyDelta(undefined, delta);
+    }
+    throw error;
   }
 }
 
-/** The value's text, mended, up to where it stops being JSON. */
-function strictJson(transcript: Transcript, options: SnapshotOptions): string {
+/**
+ * What the model thought so far.
+ *
+ * @param transcript What the model wrote.
+ * @param options What its value is.
+ */
+export function takeReasoning(
+  transcript: Transcript,
+  options: EnvelopeOptions,
+): string {
+  let reasoning = "";
+  for (const piece of piecesOf(transcript, options)) {
+    if (piece.type === "reasoning") reasoning += piece.text;
+  }
+  return reasoning;
+}
+
+/** The thinking and the JSON of all that was written. */
+function* piecesOf(
+  transcript: Transcript,
+  options: EnvelopeOptions,
+): Generator<Piece> {
   const envelope = new Envelope(options);
   const reader = transcript.read();
-  let json = "";
   for (let run = reader.next(); run !== undefined; run = reader.next()) {
-    if (run.type === "reasoning") continue;
-    for (const piece of envelope.write(run.text)) {
-      if (piece.type === "restart") json = "";
-      else if (piece.type === "json") json += piece.text;
-    }
-  }
-  try {
-    new JsonPatchParser(options).write(json);
-    // partial-json takes no number as whole whose comma it does not see.
-    return envelope.comma ? `${json},` : json;
-  } catch (error) {
-    if (error instanceof JsonSyntaxError || error instanceof JsonBoundsError) {
-      return json.slice(0, error.position);
-    }
-    throw error;
+    if (run.type === "reasoning") {
+      yield { type: "reasoning", text: run.text, end: reader.offset };
+    } else yield* envelope.write(run.text);
   }
 }

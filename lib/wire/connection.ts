@@ -38,9 +38,9 @@ export function connect(
   { offset, language, onClose }: ConnectionOptions,
   { model, limits, clock }: ConnectionContext,
 ): ReadableStream<Uint8Array> {
-  const { id, beginning, transcript } = generation;
+  const { id, beginning, transcript, linger } = generation;
   const message = WORDS.start[language];
-  const start = { status: "start", message, id, model, protocol: 1 };
+  const start = { status: "start", message, id, model, protocol: 1, linger };
   const detach = generation.attach();
   return follow({
     id,

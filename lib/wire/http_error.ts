@@ -35,6 +35,7 @@ export function defaultCode(status: number): string {
     401: "unauthorized",
     403: "forbidden",
     404: "not_found",
+    409: "conflict",
     410: "expired",
     413: "too_large",
     415: "unsupported_media_type",

@@ -19,6 +19,10 @@ export const WORDS = {
   method: { zh: "不支持这个方法", en: "This method is not supported here" },
   forbidden: { zh: "不允许从这里访问", en: "Not allowed from here" },
   unauthorized: { zh: "需要访问令牌", en: "An access token is needed" },
+  conflict: {
+    zh: "这个 id 已用于另一个问题",
+    en: "This id belongs to another question",
+  },
   expired: { zh: "这个回答已经不在了", en: "This answer is no longer there" },
   host: { zh: "Host 不合法", en: "Host is not valid" },
   id: {

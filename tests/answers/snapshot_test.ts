@@ -1,6 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { takeSnapshot } from "../../lib/answers/snapshot.ts";
+import { takeReasoning, takeSnapshot } from "../../lib/answers/snapshot.ts";
+import { Envelope } from "../../lib/envelope.ts";
+import { JsonPatchParser } from "../../lib/parser.ts";
+import { applyDelta, IncrementalProcessor } from "../../lib/mod.ts";
 import { Transcript } from "../../lib/answers/transcript.ts";
 import { cut } from "../_stream.ts";
 import { sizes, texts } from "../_documents.ts";
@@ -70,6 +73,40 @@ Deno.test("after every unit there is a snapshot, and it is an object", () => {
     }),
     { numRuns: 20 },
   );
+});
+
+Deno.test("a snapshot is what the deltas so far make, so that it can be gone on from", () => {
+  const check = (json: string) => {
+    const envelope = new Envelope(options);
+    const parser = new JsonPatchParser();
+    const processor = new IncrementalProcessor({ keepValues: false });
+    let state: unknown;
+    for (let length = 1; length <= json.length; length++) {
+      for (const piece of envelope.write(json[length - 1]!)) {
+        assert(piece.type === "json");
+        const delta = processor.processPatch(parser.write(piece.text));
+        if (delta) state = applyDelta(state, delta);
+      }
+      const snapshot = snapshotOf(json.slice(0, length));
+      assertEquals(snapshot, state, json.slice(0, length));
+    }
+  };
+  check('{"a":"x\\ud83d\\ude00y\\ud83dz\\ude00","b":"😀\ud83d"}');
+  check('{"a":[-1.5e3,12,{"b":1,"b":2,"c":"d","c":""}],"__proto__":{"x":"y"}}');
+  fc.assert(fc.property(texts(), (text) => check(`{"v":${text}}`)), {
+    numRuns: 20,
+  });
+});
+
+Deno.test("a snapshot tells what was thought", () => {
+  const transcript = new Transcript();
+  transcript.append("reasoning", "One.");
+  transcript.append("text", "<think>Two.</thi");
+  assertEquals(takeReasoning(transcript, options), "One.Two.");
+  transcript.append("text", 'nk>{"a":"<think>no</think>');
+  transcript.append("reasoning", "Three.");
+  assertEquals(takeReasoning(transcript, options), "One.Two.Three.");
+  assertEquals(takeReasoning(new Transcript(), options), "");
 });
 
 Deno.test("a snapshot is as deep as the stream", () => {

@@ -860,7 +860,7 @@ Deno.test("a client starts so many generations a minute; to resume is not to sta
       { headers: alice },
       { headers: polled },
       { headers: lastEvent },
-      json({ prompt: "x" }, alice),
+      json({}, alice),
       { headers: polled },
     ]
   ) {

@@ -108,6 +108,7 @@ Deno.test("a stream is neither kept nor held back on its way", async () => {
       id,
       model: "scripted",
       protocol: 1,
+      linger: 15,
     },
   });
   assert(/^[\w-]{22}$/.test(id));
@@ -239,14 +240,9 @@ Deno.test("a new id starts one, and the same request again follows it", async ()
     const responses = await Promise.all(
       [1, 2, 3].map(() => ask(server, path, init)),
     );
-    // A second question under the same id is not looked at.
-    responses.push(
-      await ask(server, path, {
-        method: "POST",
-        headers: { "Content-Type": "text/plain" },
-        body: "not even JSON",
-      }),
-    );
+    // Who brings no question wants this one's answer, whatever it is.
+    responses.push(await ask(server, path));
+    responses.push(await ask(server, path, { method: "POST" }));
     assertEquals(model.calls.length, 1);
     model.calls[0]!.say('{"title":"a"}');
     model.calls[0]!.end();
@@ -255,6 +251,66 @@ Deno.test("a new id starts one, and the same request again follows it", async ()
       assertEquals(stateAfter(events), { title: "a" });
       assertEquals(events[0]!.id, `${id}.0`);
     }
+  }
+});
+
+Deno.test("another question under the same id is refused", async () => {
+  const json = { "Content-Type": "application/json" };
+  const post = (body: unknown, headers: HeadersInit = json) => ({
+    method: "POST",
+    headers,
+    body: typeof body === "string" ? body : JSON.stringify(body),
+  });
+  const schema = { type: "object", properties: { a: { type: "string" } } };
+  for (
+    const [first, same, others] of [
+      [
+        { prompt: "p", schema },
+        { schema, prompt: "p" },
+        [{ prompt: "q", schema }, { prompt: "p" }, { schema }, {
+          prompt: "p",
+          schema: { ...schema, required: ["a"] },
+        }],
+      ],
+      [{}, {}, [{ prompt: "p" }]],
+      [{ prompt: "p" }, { prompt: "p" }, [{ prompt: "p " }]],
+    ] as const
+  ) {
+    const model = new ScriptedModel();
+    await using server = startServer({ ask: model.ask });
+    const path = `/helloworld?id=${id}`;
+    const response = await ask(server, path, post(first));
+    model.calls[0]!.say('{"a":"');
+    const outcome = (init: RequestInit, query = "") =>
+      outcomeOf(server, path + query, init);
+    assertEquals(await outcome(post(same)), "200");
+    assertEquals(await outcome(post(JSON.stringify(same, null, 1))), "200");
+    for (const other of others) {
+      assertEquals(await outcome(post(other)), "409 conflict");
+      assertEquals(
+        await outcome(post(other, { ...json, ...asJson })),
+        "409 conflict",
+      );
+      // Who carries on does not ask.
+      assertEquals(
+        await outcome(post(other, { ...json, "Last-Event-ID": `${id}.2` })),
+        "200",
+      );
+    }
+    assertEquals(await outcome({}, "&prompt=another"), "409 conflict");
+    assertEquals(await outcome(post("{]")), "409 conflict");
+    assertEquals(await outcome(post("p", {})), "409 conflict");
+    // At once, before either is known.
+    const [one, two] = await Promise.all(
+      ["one", "two"].map((prompt) =>
+        outcomeOf(server, `/helloworld?id=${gone}`, post({ prompt }))
+      ),
+    );
+    assertEquals([one, two].sort(), ["200", "409 conflict"]);
+    await response.body!.cancel();
+    assertEquals(server.budgets.openStreams, 0);
+    assertEquals(model.calls.length, 2);
+    assertEquals(server.errors, []);
   }
 });
 
@@ -312,14 +368,21 @@ Deno.test("a client that polls starts, looks, and sees the end", async () => {
     return [response.status, await response.json()];
   };
   const [status, begun] = await poll();
-  assertEquals([status, begun], [202, { id: begun.id, status: "running" }]);
+  assertEquals([status, begun], [202, {
+    id: begun.id,
+    status: "running",
+    lastEventId: `${begun.id}.0`,
+  }]);
   const query = `?id=${begun.id}`;
   const [call] = model.calls;
-  call!.say('{"title":"科技');
+  call!.send({ type: "reasoning", text: "Hm." });
+  call!.say('<think>So.</think>{"title":"科技');
   await turn();
   const running = {
     id: begun.id,
     status: "running",
+    lastEventId: `${begun.id}.33`,
+    reasoning: "Hm.So.",
     data: { title: "科技" },
   };
   for (let n = 0; n < 5; n++) {
@@ -343,6 +406,8 @@ Deno.test("a client that polls starts, looks, and sees the end", async () => {
   const [, ended] = await poll(query);
   assertEquals(ended, {
     id: begun.id,
+    lastEventId: `${begun.id}.end`,
+    reasoning: "Hm.So.",
     status: "error",
     code: "truncated",
     message: ended.message,

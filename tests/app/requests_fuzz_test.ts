@@ -13,7 +13,7 @@ const TOKEN = "token-of-alice-0123456789";
 
 /** What any request may be answered with; 503 needs a server that is full. */
 const STATUSES = new Set(
-  [200, 202, 204, 304, 400, 401, 403, 404, 405, 410, 413, 415],
+  [200, 202, 204, 304, 400, 401, 403, 404, 405, 409, 410, 413, 415],
 );
 
 /** Numbers that look random (mulberry32). */
