@@ -29,7 +29,7 @@ import {
   takeSnapshot,
 } from "./snapshot.ts";
 import { Transcript } from "./transcript.ts";
-import { takeTurns } from "./turns.ts";
+import { Turns } from "./turns.ts";
 import { validateAnswer } from "./validation.ts";
 
 /** What a generation is started with. */
@@ -395,12 +395,13 @@ export class Generation {
       if (
         outcome.status === "error" || !this.#validated || schema === undefined
       ) return this.finish(outcome, this.#fault);
+      const turns = new Turns(clock, this.#controller.signal);
       const result = await validateAnswer(
         this.transcript,
         schema,
         this.#shape,
-        takeTurns(clock, this.#controller.signal),
-      );
+        turns.pause,
+      ).finally(() => turns.done());
       this.finish({ ...outcome, ...result });
     } catch (error) {
       this.#fail("internal", error);

@@ -4,7 +4,6 @@ import type { FinishedAnswer } from "../../lib/answers/generation.ts";
 import { Generations } from "../../lib/answers/generations.ts";
 import type { Outcome } from "../../lib/answers/outcome.ts";
 import { Transcript } from "../../lib/answers/transcript.ts";
-import { takeTurns } from "../../lib/answers/turns.ts";
 import { validateAnswer } from "../../lib/answers/validation.ts";
 import { checkSchema, type JsonSchema } from "../../lib/schemas/schema.ts";
 import { texts } from "../_documents.ts";
@@ -38,24 +37,6 @@ Deno.test("an answer is judged as its value is, duplicate names or not", async (
     }),
     { numRuns: 1_000 },
   );
-});
-
-Deno.test("a turn is over after 5 ms, and the next one begins a moment later", async () => {
-  const clock = new TestClock();
-  const controller = new AbortController();
-  const pause = takeTurns(clock, controller.signal);
-  clock.tick(4);
-  assertEquals(pause(), undefined);
-  clock.tick(1);
-  const next = pause();
-  assert(next !== undefined);
-  await next;
-  assertEquals(pause(), undefined);
-  clock.tick(5);
-  controller.abort(new Error("not wanted"));
-  let reason: unknown;
-  await pause()!.catch((error) => reason = error);
-  assertEquals((reason as Error).message, "not wanted");
 });
 
 /** A clock by which each look at it takes 10 ms: every pause is one. */
@@ -138,6 +119,26 @@ Deno.test("an answer can be stopped, and the server can go, while it is judged",
     // That it is forgotten some time.
     assertEquals(clock.timers, 1);
   }
+});
+
+Deno.test("long answers are judged one at a time, and short ones at once", async () => {
+  const [first, second, short] = await Promise.all([
+    judging(lists, long),
+    judging(lists, long),
+    judging(lists, "[[]]"),
+  ]);
+  const ended: string[] = [];
+  const ends = Object.entries({ first, second, short })
+    .map(async ([name, { generation }]) => {
+      await outcomeOf(generation.transcript);
+      ended.push(name);
+    });
+  // One that is stopped makes room for the next.
+  await ends[2];
+  first.generation.stop("stopped");
+  await Promise.all(ends);
+  assertEquals(ended, ["short", "first", "second"]);
+  assertEquals(second.generation.transcript.outcome?.status, "end");
 });
 
 Deno.test("a server that drains waits for an answer to be judged", async () => {
