@@ -381,13 +381,17 @@ export class Addresses implements FieldStreams {
   }
 
   async #start(id: string | undefined, asked: Asked): Promise<Response> {
-    const { generations, budgets, limits } = this.#options;
+    const { generations, budgets } = this.#options;
     const { visit, asJson, language } = asked;
     const { owner, client } = visit;
     // Opened first: a body that is on its way takes up as much, and a stream
     // that cannot be opened starts nothing.
     const close = this.#openStream(client);
     try {
+      // Looked at before the body is read, and counted when something starts: to
+      // ask again for what is there costs nothing.
+      this.#checkRoom();
+      refuse(budgets.lookForGeneration(client));
       const members = await this.#read(asked);
       const digest = await digestOf(members);
       const question = await this.#question(asked, members);
@@ -399,12 +403,7 @@ export class Addresses implements FieldStreams {
         return this.#resume(rival, undefined, asked);
       }
       if (rival !== undefined) throw expired();
-      if (generations.draining) {
-        throw new HttpError(503, "draining", WORDS.draining, retryAfter(5));
-      }
-      if (generations.running >= limits.streams) {
-        throw new HttpError(503, "overloaded", WORDS.overloaded, retryAfter(5));
-      }
+      this.#checkRoom();
       refuse(budgets.countGeneration(client));
       const generation = generations.start({
         ...question,
@@ -422,6 +421,17 @@ export class Addresses implements FieldStreams {
     } catch (error) {
       close();
       throw error;
+    }
+  }
+
+  /** Refuses to start anything where nothing can. */
+  #checkRoom(): void {
+    const { generations, limits } = this.#options;
+    if (generations.draining) {
+      throw new HttpError(503, "draining", WORDS.draining, retryAfter(5));
+    }
+    if (generations.running >= limits.streams) {
+      throw new HttpError(503, "overloaded", WORDS.overloaded, retryAfter(5));
     }
   }
 
@@ -445,6 +455,7 @@ export class Addresses implements FieldStreams {
   /** Refuses a request that asks something else than what is answered. */
   async #compare(generation: Generation, asked: Asked): Promise<void> {
     const { client } = asked.visit;
+    refuse(this.#options.budgets.lookForResume(client));
     const close = this.#openStream(client);
     try {
       const digest = await this.#read(asked).then(digestOf, (error) => {

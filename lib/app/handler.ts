@@ -1,6 +1,5 @@
 /** Requests to responses: the routes of docs/protocol.md. */
 
-import { serveDir } from "@std/http/file-server";
 import type { Limits } from "../answers/limits.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import type { JsonSchema } from "../schemas/schema.ts";
@@ -12,12 +11,12 @@ import {
   allowMethods,
   failureResponse,
   HttpError,
-  methodNotAllowed,
   refuse,
 } from "../wire/http_error.ts";
 import { promptTooLong, WORDS } from "../wire/messages.ts";
 import { Access } from "./access.ts";
 import type { Config } from "./config.ts";
+import { PAGE_METHODS, StaticFiles } from "./static_files.ts";
 
 /** What the routes need. */
 export interface HandlerOptions {
@@ -36,17 +35,6 @@ export interface ConnectionInfo {
   remoteAddr: Deno.Addr;
 }
 
-const PAGE_METHODS = "GET, HEAD, OPTIONS";
-
-/** What the page may load and do (CSP Level 3). */
-const PAGE_HEADERS = {
-  "cache-control": "no-cache",
-  "content-security-policy":
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-};
-
-const STATIC_FILES = `${import.meta.dirname}/../../static`;
-
 /** Makes the server's request handler. */
 export function createHandler(
   options: HandlerOptions,
@@ -58,6 +46,7 @@ export function createHandler(
 class Routes {
   readonly #options: HandlerOptions;
   readonly #access: Access;
+  readonly #files = new StaticFiles();
   readonly #signIns: Budgets;
   readonly #body: { limits: Limits; clock: Clock };
 
@@ -101,7 +90,7 @@ class Routes {
       case "/session":
         return this.#session(request, url, info);
       default:
-        return servePage(request, url);
+        return this.#files.serve(request, url);
     }
   }
 
@@ -203,34 +192,6 @@ class Routes {
     }
     return prompt;
   }
-}
-
-/** A name in `static/`, which has no folders. All else need not be looked for. */
-const PAGE_PATH = /^\/(?:\w[\w.-]{0,99})?$/;
-
-async function servePage(
-  request: Request,
-  { pathname }: URL,
-): Promise<Response> {
-  if (!PAGE_PATH.test(pathname)) {
-    throw new HttpError(404, "not_found", WORDS.notFound);
-  }
-  const isRead = request.method === "GET" || request.method === "HEAD";
-  const response = await serveDir(
-    isRead ? request : new Request(request.url),
-    { fsRoot: STATIC_FILES, quiet: true },
-  );
-  // It would also redirect to the names of folders; there are none.
-  const isThere = response.ok || response.status === 304;
-  if (!isRead || !isThere) await response.body?.cancel();
-  if (!isThere) {
-    throw new HttpError(404, "not_found", WORDS.notFound);
-  }
-  if (!isRead) throw methodNotAllowed(PAGE_METHODS);
-  for (const [name, value] of Object.entries(PAGE_HEADERS)) {
-    response.headers.set(name, value);
-  }
-  return response;
 }
 
 function unauthorized(): HttpError {

@@ -37,9 +37,19 @@ export class Budgets {
     return this.#open;
   }
 
+  /** Whether one more generation could be counted now; counts nothing. */
+  lookForGeneration(client: string): Refusal | undefined {
+    return this.#generations.look(client, 1);
+  }
+
   /** Counts one more generation. */
   countGeneration(client: string): Refusal | undefined {
     return this.#generations.spend(client);
+  }
+
+  /** Whether one more request that starts nothing could be counted now. */
+  lookForResume(client: string): Refusal | undefined {
+    return this.#resumes.look(client, 1);
   }
 
   /**
@@ -93,6 +103,13 @@ class Budget {
     this.#perMinute = perMinute;
   }
 
+  look(client: string, requests: number): Refusal | undefined {
+    // What waits for none has it.
+    const wait = this.#limiters.get(client)?.getWaitTime(requests) ?? 0;
+    if (wait === 0) return undefined;
+    return { code: "too_many_streams", retryAfter: Math.ceil(wait / 1000) };
+  }
+
   spend(client: string, requests = 1): Refusal | undefined {
     requests = Math.min(requests, this.#perMinute);
     let limiter = this.#limiters.get(client);
@@ -101,8 +118,8 @@ class Budget {
       limiter = new RateLimiter({ tokensPerInterval, interval: "minute" });
       this.#limiters.set(client, limiter);
     }
-    if (limiter.tryRemoveTokens(requests)) return undefined;
-    const retryAfter = Math.ceil(limiter.getWaitTime(requests) / 1000);
-    return { code: "too_many_streams", retryAfter };
+    return limiter.tryRemoveTokens(requests)
+      ? undefined
+      : this.look(client, requests);
   }
 }

@@ -672,6 +672,63 @@ Deno.test("the page and its files are served", async () => {
   assertEquals(model.calls.length, 0);
 });
 
+Deno.test("a client over its budget is refused before its body is read", async () => {
+  const model = new ScriptedModel();
+  const config = testConfig({ limits: { generationsPerMinute: 1 } });
+  await using server = startServer({ ask: model.ask, config });
+  await (await ask(server, `/helloworld?id=${id}`, { headers: asJson })).json();
+  let read = 0;
+  const body = () =>
+    new ReadableStream<Uint8Array>({
+      pull(controller) {
+        read++;
+        controller.enqueue(new TextEncoder().encode("{"));
+        controller.close();
+      },
+    }, { highWaterMark: 0 });
+  const post = (path: string) =>
+    ask(server, path, {
+      method: "POST",
+      headers: { ...asJson, "content-type": "application/json" },
+      body: body(),
+    });
+  const refused = await post("/helloworld");
+  assertEquals([refused.status, read], [429, 0]);
+  assert(Number(refused.headers.get("retry-after")) > 0);
+  await refused.json();
+  // What is there already can be asked for again, and costs no generation.
+  const again = await ask(server, `/helloworld?id=${id}`, { headers: asJson });
+  assertEquals(again.status, 200);
+  await again.json();
+  // So with a server that starts nothing more, or cannot.
+  server.generations.stopAll();
+  await server.generations.drain();
+  const draining = await post("/helloworld");
+  assertEquals([draining.status, read], [503, 0]);
+  await draining.json();
+  assertEquals(model.calls.length, 1);
+});
+
+Deno.test("the page's files are read once", async () => {
+  const model = new ScriptedModel();
+  await using server = startServer({ ask: model.ask });
+  const { open, stat, lstat, readFile } = Deno;
+  const first = await (await ask(server, "/client.js")).text();
+  let read = 0;
+  const count = () => {
+    read++;
+    throw new Error("Cannot read: a test");
+  };
+  Object.assign(Deno, { open: count, stat: count, lstat: count });
+  Object.assign(Deno, { readFile: count });
+  try {
+    assertEquals(await (await ask(server, "/client.js")).text(), first);
+  } finally {
+    Object.assign(Deno, { open, stat, lstat, readFile });
+  }
+  assertEquals(read, 0);
+});
+
 Deno.test("a server that is full says when to come back", async () => {
   const model = new ScriptedModel();
   const config = testConfig({ limits: { streams: 1, streamsPerClient: 1 } });

@@ -16,6 +16,19 @@ Deno.test("what is remembered of clients does not grow with their number", () =>
   assertEquals(budgets.countGeneration("1"), undefined);
 });
 
+Deno.test("to look whether there is room for a generation counts nothing", () => {
+  const budgets = budgetsOf({ generationsPerMinute: 2 });
+  for (let n = 0; n < 5; n++) {
+    assertEquals(budgets.lookForGeneration("x"), undefined);
+  }
+  assertEquals(budgets.countGeneration("x"), undefined);
+  assertEquals(budgets.lookForGeneration("x"), undefined);
+  assertEquals(budgets.countGeneration("x"), undefined);
+  assertEquals(budgets.lookForGeneration("x"), budgets.countGeneration("x"));
+  assertEquals(budgets.lookForGeneration("x")?.code, "too_many_streams");
+  assertEquals(budgets.lookForGeneration("y"), undefined);
+});
+
 Deno.test("to resume a long answer counts for as much work as it makes", () => {
   const limits = { resumesPerMinute: 10 };
   const budgets = budgetsOf(limits);
