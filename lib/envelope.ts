@@ -26,8 +26,8 @@ export interface TextPiece {
 }
 
 /**
- * The JSON so far was not the value: what reads it begins anew, and a client
- * resets what it has been shown.
+ * The JSON so far was not the value, which begins now: what reads it begins anew,
+ * and a client resets what it has been shown.
  */
 export interface RestartPiece {
   type: "restart";
@@ -47,8 +47,9 @@ export type EnvelopeOptions = Beginning;
  * - In the value slips are mended ({@linkcode Mender}). All else is passed on
  *   for the parser to judge.
  * - After the value: anything, ignored, but for a closing tag that was never
- *   opened: all before it was thinking. What was shown is taken back where prose
- *   came before it, or else where another value begins behind the tag.
+ *   opened: all before it was thinking, and so was what has been shown, once
+ *   another value begins. (Where none does, it is an answer's if nothing stood
+ *   before it, and a draft if prose did.)
  *
  * What has been said after k units follows from those k units, not from how
  * they were cut. The work is linear in the text.
@@ -60,8 +61,8 @@ export class Envelope {
   #search: ValueSearch;
   /** What reads the value, once it has begun. */
   #mender: Mender | undefined;
-  /** Whether a value has been shown which is taken back if another begins. */
-  #isDraft = false;
+  /** Whether the value was part of the thinking; it has to go once another comes. */
+  #isDraft: "no" | "perhaps" | "surely" = "no";
 
   /** The first units of the answer, as many as tell Harmony's. */
   #head = "";
@@ -88,7 +89,13 @@ export class Envelope {
 
   /** Whether the JSON value has begun, or a bracket came that holds none. */
   get began(): boolean {
-    return this.#mender !== undefined || this.#search.refused;
+    const hasValue = this.#mender !== undefined && !this.withdrawn;
+    return hasValue || this.#search.refused;
+  }
+
+  /** Whether what has been shown was thinking, and nothing is in its place yet. */
+  get withdrawn(): boolean {
+    return this.#isDraft === "surely";
   }
 
   /** Whether what is read next stands in a string of the value. */
@@ -102,12 +109,15 @@ export class Envelope {
    * prose, a closing tag may still say that all was thinking.
    */
   get bare(): boolean {
-    return this.#mender !== undefined && (this.#isDraft || !this.#search.prose);
+    if (this.#mender === undefined) return false;
+    return this.#isDraft === "no"
+      ? !this.#search.prose
+      : this.#isDraft === "perhaps";
   }
 
   /** The kinds of slips that have been mended in the value, each once. */
   get mended(): Mending[] {
-    return [...this.#mender?.kinds ?? []];
+    return this.withdrawn ? [] : [...this.#mender?.kinds ?? []];
   }
 
   /**
@@ -208,7 +218,7 @@ export class Envelope {
         } else if (this.#openedBehind > 0) {
           this.#openedBehind--;
         } else if (role === "close") {
-          this.#takeBack(end, pieces);
+          this.#isDraft = this.#search.prose ? "surely" : "perhaps";
           this.#endThinking();
         }
     }
@@ -221,21 +231,13 @@ export class Envelope {
     this.#search = new ValueSearch(this.#beginning, this.#opened > 0);
   }
 
-  /** The value was part of the thinking. */
-  #takeBack(end: number, pieces: Piece[]): void {
-    this.#isDraft = !this.#search.prose;
-    if (this.#isDraft) return;
-    this.#mender = undefined;
-    pieces.push({ type: "restart", end });
-  }
-
   #readText(unit: string, end: number, pieces: Piece[]): void {
     if (this.#phase === "thinking") return this.#think(unit, end, pieces);
     if (this.#phase === "after") return;
     const begun = this.#search.read(unit);
     if (begun === undefined) return;
-    if (this.#isDraft) pieces.push({ type: "restart", end });
-    this.#isDraft = false;
+    if (this.#isDraft !== "no") pieces.push({ type: "restart", end });
+    this.#isDraft = "no";
     this.#mender = begun.mender;
     this.#phase = "inside";
     show("json", begun.json, end, pieces);

@@ -417,7 +417,7 @@ export class Generation {
     const reason = this.#finishReason;
     if (reason === undefined) return this.#failure("upstream_unavailable");
     if (reason === "content_filter") return this.#failure("content_filtered");
-    if (this.#parser.complete) {
+    if (this.#parser.complete && !this.#envelope.withdrawn) {
       const { mended } = this.#envelope;
       return {
         status: "end",
