@@ -72,9 +72,11 @@ export class EventMaker {
   readonly #transcript: Transcript;
   readonly #reader: TranscriptReader;
   readonly #envelope: Envelope;
-  #parser!: JsonPatchParser;
+  #parser: JsonPatchParser;
   /** Whether the parser has met something that is not JSON. */
   #broken = false;
+  /** Whether the client has a value that was none, which the next delta resets. */
+  #stale = false;
   /** Where the parser's operations go in, and the deltas come out. */
   #operations!: ReadableStreamDefaultController<Operation[]>;
   readonly #deltas: ReadableStreamDefaultReader<Delta>;
@@ -93,7 +95,7 @@ export class EventMaker {
     this.#transcript = options.transcript;
     this.#reader = options.transcript.read();
     this.#envelope = new Envelope(options);
-    this.#restart();
+    this.#parser = this.#createParser();
     const operations = new ReadableStream<Operation[]>({
       start: (controller) => {
         this.#operations = controller;
@@ -174,7 +176,6 @@ export class EventMaker {
           break;
         case "restart":
           this.#restart();
-          this.#change([{ op: "remove", path: "" }], offset);
           break;
         case "json":
           this.#change(this.#parse(piece.text), offset);
@@ -215,13 +216,26 @@ export class EventMaker {
 
   /** Begins the value anew. */
   #restart(): void {
-    const { maxDepth } = this.#options;
-    this.#parser = new JsonPatchParser({ maxDepth, rawNumbers: true });
+    this.#parser = this.#createParser();
     this.#broken = false;
+    this.#stale = true;
+  }
+
+  #createParser(): JsonPatchParser {
+    const { maxDepth } = this.#options;
+    return new JsonPatchParser({ maxDepth, rawNumbers: true });
+  }
+
+  /** What the text changes; where the value has begun anew, the old one goes. */
+  #parse(json: string): Operation[] {
+    const operations = this.#parseMore(json);
+    if (!this.#stale || operations.length === 0) return operations;
+    this.#stale = false;
+    return [{ op: "remove", path: "" }, ...operations];
   }
 
   /** What the parser makes of it; what it rejects, the generation judges. */
-  #parse(json: string): Operation[] {
+  #parseMore(json: string): Operation[] {
     if (this.#broken) return [];
     try {
       return this.#parser.write(json);
