@@ -444,7 +444,10 @@ export class Addresses implements FieldStreams {
     if (typeof offset === "number" && offset > length) {
       throw new HttpError(400, "bad_request", WORDS.offset);
     }
-    refuse(this.#options.budgets.countResume(client, length));
+    const work = asJson || offset === "end"
+      ? length
+      : generation.workFrom(offset ?? 0);
+    refuse(this.#options.budgets.countResume(client, work));
     if (asJson || offset === "end") {
       return snapshotResponse(generation, { status: 200, language });
     }

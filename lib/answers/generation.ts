@@ -118,6 +118,8 @@ export class Generation {
   #parser: JsonPatchParser;
   /** Where the value stopped being JSON, which may yet turn out to be none. */
   #fault: JsonSyntaxError | undefined;
+  /** How long the pointers are together that readers are sent. */
+  #pointers = 0;
   #refusal = "";
   #finishReason: string | undefined;
   #usage: unknown;
@@ -153,6 +155,18 @@ export class Generation {
     this.#parser = new JsonPatchParser({ maxDepth: context.limits.depth });
     this.#startedAt = this.#lastTokenAt = context.clock.now();
     this.#lingerOn();
+  }
+
+  /**
+   * How much work a reader makes who comes now: the text that is read again, and
+   * what is sent besides it, in UTF-16 units.
+   *
+   * @param offset How much of the text the reader has.
+   */
+  workFrom(offset: number): number {
+    const { length } = this.transcript;
+    const share = length === 0 ? 0 : 1 - offset / length;
+    return length + Math.ceil(share * this.#pointers);
   }
 
   /** How many connections follow. */
@@ -339,7 +353,9 @@ export class Generation {
   #parse(json: string): void {
     if (this.#fault !== undefined) return;
     try {
-      this.#parser.write(json);
+      for (const { op, path } of this.#parser.write(json)) {
+        if (op === "complete" || op === "remove") this.#pointers += path.length;
+      }
     } catch (error) {
       if (!(error instanceof JsonSyntaxError)) throw error;
       this.#fault = error;

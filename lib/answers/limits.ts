@@ -100,8 +100,9 @@ export interface Limits {
    */
   generationsPerMinute: number;
   /**
-   * How often one client may resume, poll or sign in, in a minute. An answer
-   * counts once more for every 50,000 characters.
+   * How often one client may resume, poll, sign in or stop what is not there, in
+   * a minute. It counts once more for every 50,000 characters that are read or
+   * sent for it.
    *
    * @default {600}
    */

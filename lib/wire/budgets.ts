@@ -55,10 +55,10 @@ export class Budgets {
   /**
    * Counts one more request that starts nothing, and the work it makes.
    *
-   * @param characters How much text is read again for it, in UTF-16 units.
+   * @param work How much is read again and sent for it, in UTF-16 units.
    */
-  countResume(client: string, characters = 0): Refusal | undefined {
-    const requests = 1 + Math.floor(characters / RESUMED_CHARACTERS);
+  countResume(client: string, work = 0): Refusal | undefined {
+    const requests = 1 + Math.floor(work / RESUMED_UNITS);
     return this.#resumes.spend(client, requests);
   }
 
@@ -88,8 +88,8 @@ export class Budgets {
   }
 }
 
-/** A resume of as much text counts as one more: the work is linear in it. */
-const RESUMED_CHARACTERS = 50_000;
+/** So much work, in UTF-16 units, counts as one resume more. */
+const RESUMED_UNITS = 50_000;
 
 /** How many clients a budget remembers; the one unseen for longest goes. */
 const CLIENTS = 10_000;

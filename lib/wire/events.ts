@@ -37,6 +37,9 @@ const MAX_NUMBER = 1_024;
 /** The most that a UTF-16 unit takes in JSON text, in bytes: `\u0000`. */
 const UNIT = 6;
 
+/** How much of what a client has is read at a stretch, in UTF-16 units. */
+const MAX_SKIP = 65_536;
+
 /** What stands around the data of an event, and around a value in it, in bytes. */
 const FRAME = 128;
 const VALUE = 24;
@@ -80,6 +83,8 @@ export class EventMaker {
   /** Where the parser's operations go in, and the deltas come out. */
   #operations!: ReadableStreamDefaultController<Operation[]>;
   readonly #deltas: ReadableStreamDefaultReader<Delta>;
+  /** Up to where nothing is made: the client has it. */
+  readonly #had: number;
   /** The batch that is being made, and at most how many bytes it takes. */
   #drafts: Draft[] = [];
   #bytes = 0;
@@ -89,10 +94,18 @@ export class EventMaker {
    *
    * @param options What the events are made of.
    * @param offset UTF-16 units of the transcript that the client has.
+   * @throws {RangeError} If the transcript does not have as many.
    */
   constructor(options: EventsOptions, offset: number) {
     this.#options = options;
     this.#transcript = options.transcript;
+    this.#had = offset;
+    const { length } = options.transcript;
+    if (offset > length) {
+      throw new RangeError(
+        `Cannot follow from ${offset}: the transcript has ${length}`,
+      );
+    }
     this.#reader = options.transcript.read();
     this.#envelope = new Envelope(options);
     this.#parser = this.#createParser();
@@ -103,7 +116,6 @@ export class EventMaker {
     });
     this.#deltas = processPatches(operations, { keepValues: false })
       .getReader();
-    this.#skip(offset);
   }
 
   /** How much of the transcript has been looked at. */
@@ -114,6 +126,24 @@ export class EventMaker {
   /** Whether there is more. */
   get isBehind(): boolean {
     return this.#reader.offset < this.#transcript.length;
+  }
+
+  /**
+   * Reads some of what the client has, as if it had been sent.
+   *
+   * @returns Whether there is more of it; until there is none, no batch is made.
+   */
+  skip(): boolean {
+    const to = Math.min(this.#had, this.#reader.offset + MAX_SKIP);
+    while (this.#reader.offset < to) {
+      const run = this.#reader.next(to - this.#reader.offset)!;
+      if (run.type === "reasoning") continue;
+      for (const piece of this.#envelope.write(run.text)) {
+        if (piece.type === "restart") this.#restart();
+        else if (piece.type === "json") this.#parse(piece.text);
+      }
+    }
+    return to < this.#had;
   }
 
   /**
@@ -145,23 +175,6 @@ export class EventMaker {
     // Each unit may complete a value.
     const most = bytesOf(path) + UNIT * SLICE + VALUE;
     return Math.min(SLICE, Math.floor((bound - held - this.#bytes) / most));
-  }
-
-  /** Reads what the client has, as if it had been sent. */
-  #skip(offset: number): void {
-    while (this.#reader.offset < offset) {
-      const run = this.#reader.next(offset - this.#reader.offset);
-      if (run === undefined) {
-        throw new RangeError(
-          `Cannot follow from ${offset}: the transcript has ${this.#reader.offset}`,
-        );
-      }
-      if (run.type === "reasoning") continue;
-      for (const piece of this.#envelope.write(run.text)) {
-        if (piece.type === "restart") this.#restart();
-        else if (piece.type === "json") this.#parse(piece.text);
-      }
-    }
   }
 
   /** Adds the next slice of the transcript to the batch. */

@@ -104,6 +104,7 @@ class Follower implements UnderlyingDefaultSource<Uint8Array> {
       );
       return;
     }
+    while (this.#open && this.#events.skip()) await this.#pauseFor(0);
     while (this.#open) {
       const { outcome } = this.#transcript;
       const { isBehind } = this.#events;
@@ -115,9 +116,7 @@ class Follower implements UnderlyingDefaultSource<Uint8Array> {
       }
       const rest = this.#lastEvent + PAUSE - this.#clock.now();
       if (rest > 0) {
-        await new Promise<void>((resolve) => {
-          this.#pause = this.#clock.setTimeout(resolve, rest);
-        });
+        await this.#pauseFor(rest);
         continue;
       }
       if (!isBehind) {
@@ -127,12 +126,22 @@ class Follower implements UnderlyingDefaultSource<Uint8Array> {
         return;
       }
       const frames = await this.#events.next();
-      if (frames !== "" && this.#open) {
+      if (!this.#open) return;
+      if (frames !== "") {
         this.#lastEvent = this.#clock.now();
         this.#send(controller, frames);
         return;
       }
+      // Much text that shows nothing is read in turns, too.
+      if (this.#events.isBehind) await this.#pauseFor(0);
     }
+  }
+
+  /** Lets others have their turn. Does not resolve if the client leaves. */
+  #pauseFor(delay: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#pause = this.#clock.setTimeout(resolve, delay);
+    });
   }
 
   /** Also called when the body has been closed, or has failed. */

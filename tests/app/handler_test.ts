@@ -709,6 +709,31 @@ Deno.test("a client over its budget is refused before its body is read", async (
   assertEquals(model.calls.length, 1);
 });
 
+Deno.test("a resume is charged by what it makes the server send", async () => {
+  const key = "k".repeat(980);
+  const model = new ScriptedModel((call) => {
+    call.say(`{"${key}":[${Array(20_000).fill('""')},`);
+  });
+  const config = testConfig({ limits: { resumesPerMinute: 600 } });
+  await using server = startServer({ ask: model.ask, config });
+  const path = `/helloworld?id=${id}`;
+  await (await ask(server, path, { headers: asJson })).json();
+  const { length } = server.generations.get(id)!.transcript;
+  assertEquals(length, 60_985);
+  const statusFrom = async (offset: number) => {
+    const response = await ask(server, path, {
+      headers: { "Last-Event-ID": `${id}.${offset}` },
+    });
+    await response.body!.cancel();
+    return response.status;
+  };
+  // 200 bytes of a request for 20 MB: once a minute, and not 600 times.
+  assertEquals(await statusFrom(1_000), 200);
+  assertEquals(await statusFrom(1_000), 429);
+  // For the end of it, often.
+  for (let n = 0; n < 20; n++) assertEquals(await statusFrom(length), 200);
+});
+
 Deno.test("the page's files are read once", async () => {
   const model = new ScriptedModel();
   await using server = startServer({ ask: model.ask });

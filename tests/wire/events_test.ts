@@ -32,6 +32,7 @@ async function makeBatches(
   offset = 0,
 ): Promise<SizedEvent[][]> {
   const maker = new EventMaker({ id, transcript, maxDepth: 128 }, offset);
+  while (maker.skip());
   const batches: SizedEvent[][] = [];
   while (maker.isBehind) {
     const before = maker.offset;

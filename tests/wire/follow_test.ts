@@ -386,6 +386,33 @@ Deno.test("a fault closes the connection, and leaves nothing behind", async () =
   assertEquals([connection.closed, clock.timers], [1, 0]);
 });
 
+Deno.test("what a client has, and what shows nothing, is read in turns", async () => {
+  let turns = 0;
+  class CountingClock extends TestClock {
+    override setTimeout(callback: () => void, delay: number) {
+      if (delay === 0) turns++;
+      return super.setTimeout(callback, delay);
+    }
+  }
+  const text = `{"a":"${"b".repeat(1_000_000)}"}`;
+  const transcript = new Transcript();
+  transcript.append("text", text);
+  transcript.finish(end);
+  const clock = new CountingClock();
+  const offset = text.length - 3;
+  const events = await new Connection(transcript, { clock, offset }).events();
+  assertEquals(events[0]!.data.data, { a: "b" });
+  assert(turns >= 15, `${turns}`);
+  turns = 0;
+  const prose = new Transcript();
+  prose.append("text", "Well, ".repeat(200_000));
+  prose.append("text", '{"a":1}');
+  prose.finish(end);
+  const all = await new Connection(prose, { clock }).events();
+  assertEquals(stateAfter(all), { a: 1 });
+  assert(turns >= 15, `${turns}`);
+});
+
 /** Time flies: nothing ever waits. */
 class HastyClock extends TestClock {
   #now = 0;
