@@ -305,7 +305,7 @@ export class Mender {
       case "\n":
       case "\r":
       case "\t":
-        return this.#space(unit);
+        return unit;
       case '"':
         if (this.#state <= VALUE) return this.#beginString(unit);
         return this.#fail(unit);
@@ -347,7 +347,7 @@ export class Mender {
         this.#behind = state;
         this.#state = unit === "#" ? LINE_COMMENT : SLASH;
         if (unit === "#") this.kinds.add("comment");
-        return this.#space(" ");
+        return " ";
       case ".":
       case "…":
         if (
@@ -360,7 +360,7 @@ export class Mender {
     }
     if (unit <= "\x7f" || !OTHER_SPACE.test(unit)) return undefined;
     this.kinds.add("space");
-    return this.#space(" ");
+    return " ";
   }
 
   /** Reads the first unit of a name or value. */
@@ -370,15 +370,6 @@ export class Mender {
     return this.#state <= NEXT_KEY
       ? this.#beginName(unit)
       : this.#beginValue(unit);
-  }
-
-  /**
-   * White space: where no value or name has just ended it can only be left out,
-   * which spares the snapshot's parser some it misreads.
-   */
-  #space(unit: string): string {
-    const state = this.#state < STRING ? this.#state : this.#behind;
-    return state === COMMA || state === COLON ? unit : "";
   }
 
   #expectsValue(): boolean {

@@ -9,6 +9,8 @@
  *    of members, which a duplicate key changes.
  * 2. **Monotone.** Nothing shown is taken back, except by a duplicate key: the
  *    last one wins, as in `JSON.parse`. It comes as `reset` plus the new value.
+ *    (The server knows one more exception: a value that turns out to have been a
+ *    draft, in thinking. It comes as `reset: [""]` plus the value.)
  * 3. **Whole atoms.** Numbers, booleans and null appear once, complete; with
  *    `rawNumbers`, a number keeps the digits that were written.
  * 4. **Whole characters.** No delta ends inside a surrogate pair or an escape

@@ -230,7 +230,7 @@ Deno.test("envelope says how much of the text each piece accounts for", () => {
   const text = 'Hm <think>a</think> so <think>b</think>{ "x":1}. Done {';
   assertEquals(new Envelope().write(text), [
     { type: "reasoning", text: "ab", end: 39 },
-    { type: "json", text: '{"x":1}', end: text.length },
+    { type: "json", text: '{ "x":1}', end: text.length },
   ]);
   assertEquals(new Envelope().write("<think>a</th"), [
     { type: "reasoning", text: "a", end: 12 },
