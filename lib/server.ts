@@ -35,6 +35,7 @@ import { describeOutcome, WORDS } from "./wire/messages.ts";
 import { preferredLanguage, prefersJson } from "./wire/negotiation.ts";
 import { digestOf } from "./wire/question_digest.ts";
 import { isPrefetch } from "./wire/prefetch.ts";
+import { Replays } from "./wire/replays.ts";
 import {
   formatEventId,
   parseEventId,
@@ -299,6 +300,7 @@ export interface StreamResponseOptions
  */
 export class Addresses implements FieldStreams {
   readonly #options: AddressesContext;
+  readonly #replays = new Replays();
 
   constructor(options: AddressesContext) {
     this.#options = options;
@@ -542,7 +544,8 @@ export class Addresses implements FieldStreams {
     generation: Generation,
     reader: ConnectionOptions,
   ): Response {
-    const body = connect(generation, reader, this.#options);
+    const replays = this.#replays;
+    const body = connect(generation, reader, { ...this.#options, replays });
     return new Response(body, { headers: STREAM_HEADERS });
   }
 }

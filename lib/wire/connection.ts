@@ -6,6 +6,7 @@ import type { Clock } from "../clock.ts";
 import type { Language } from "../language.ts";
 import { follow } from "./follow.ts";
 import { WORDS } from "./messages.ts";
+import type { Replays } from "./replays.ts";
 
 /** What all connections of a server share. */
 export interface ConnectionContext {
@@ -13,6 +14,8 @@ export interface ConnectionContext {
   model: string;
   limits: Pick<Limits, "depth" | "heartbeatSeconds" | "connectionSeconds">;
   clock: Clock;
+  /** What is sent again of answers that have ended. */
+  replays?: Replays;
 }
 
 /** What one client wants. */
@@ -36,17 +39,16 @@ export interface ConnectionOptions {
 export function connect(
   generation: Generation,
   { offset, language, onClose }: ConnectionOptions,
-  { model, limits, clock }: ConnectionContext,
+  { model, limits, clock, replays }: ConnectionContext,
 ): ReadableStream<Uint8Array> {
   const { id, beginning, transcript, linger } = generation;
   const message = WORDS.start[language];
   const start = { status: "start", message, id, model, protocol: 1, linger };
   const detach = generation.attach();
+  const options = { id, ...beginning, maxDepth: limits.depth, transcript };
   return follow({
-    id,
-    ...beginning,
-    maxDepth: limits.depth,
-    transcript,
+    ...options,
+    events: transcript.outcome && replays?.read(options, offset ?? 0),
     start: offset === undefined ? start : undefined,
     offset: offset ?? 0,
     language,

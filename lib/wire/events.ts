@@ -24,6 +24,24 @@ export interface EventsOptions extends EnvelopeOptions {
   maxDepth: number;
 }
 
+/** Where a connection's events come from. */
+export interface Events {
+  /** Whether there is more. */
+  readonly isBehind: boolean;
+  /**
+   * Reads some of what the client has, as if it had been sent.
+   *
+   * @returns Whether there is more of it; until there is none, no batch is made.
+   */
+  skip(): boolean;
+  /**
+   * Makes the next batch.
+   *
+   * @returns Events; `""` if what was looked at shows nothing.
+   */
+  next(): Promise<string>;
+}
+
 /** How much text goes into a batch, in UTF-16 units. */
 const MAX_UNITS = 65_536;
 
@@ -70,7 +88,7 @@ type Draft =
  * offset, a client that resumes would miss the second. The work is linear in the
  * text and in what is made.
  */
-export class EventMaker {
+export class EventMaker implements Events {
   readonly #options: EventsOptions;
   readonly #transcript: Transcript;
   readonly #reader: TranscriptReader;
@@ -123,16 +141,10 @@ export class EventMaker {
     return this.#reader.offset;
   }
 
-  /** Whether there is more. */
   get isBehind(): boolean {
     return this.#reader.offset < this.#transcript.length;
   }
 
-  /**
-   * Reads some of what the client has, as if it had been sent.
-   *
-   * @returns Whether there is more of it; until there is none, no batch is made.
-   */
   skip(): boolean {
     const to = Math.min(this.#had, this.#reader.offset + MAX_SKIP);
     while (this.#reader.offset < to) {
@@ -146,11 +158,6 @@ export class EventMaker {
     return to < this.#had;
   }
 
-  /**
-   * Makes the next batch.
-   *
-   * @returns Events; `""` if what was looked at shows nothing.
-   */
   async next(): Promise<string> {
     const from = this.#reader.offset;
     this.#drafts = [];

@@ -3,7 +3,7 @@
 import type { Transcript } from "../answers/transcript.ts";
 import type { Clock, Timer } from "../clock.ts";
 import type { Language } from "../language.ts";
-import { EventMaker, type EventsOptions } from "./events.ts";
+import { EventMaker, type Events, type EventsOptions } from "./events.ts";
 import { describeOutcome } from "./messages.ts";
 import { formatEvent, formatEventId, formatRetry, PING } from "./sse.ts";
 
@@ -13,6 +13,8 @@ export interface FollowOptions extends EventsOptions {
   start: Record<string, unknown> | undefined;
   /** UTF-16 units of the transcript that the client has. */
   offset: number;
+  /** Where the events from there on come from, if not from here. */
+  events?: Events | undefined;
   /** In which language the terminal event is. */
   language: Language;
   /** How long the connection may be silent, in milliseconds. */
@@ -55,7 +57,7 @@ class Follower implements UnderlyingDefaultSource<Uint8Array> {
   readonly #options: FollowOptions;
   readonly #clock: Clock;
   readonly #transcript: Transcript;
-  readonly #events: EventMaker;
+  readonly #events: Events;
 
   #open = true;
   #begun = false;
@@ -71,7 +73,7 @@ class Follower implements UnderlyingDefaultSource<Uint8Array> {
     this.#options = options;
     this.#clock = options.clock;
     this.#transcript = options.transcript;
-    this.#events = new EventMaker(options, options.offset);
+    this.#events = options.events ?? new EventMaker(options, options.offset);
     this.#lastByte = this.#clock.now();
     this.#closeAt = this.#lastByte + options.maxAge;
   }
@@ -104,8 +106,11 @@ class Follower implements UnderlyingDefaultSource<Uint8Array> {
       );
       return;
     }
-    while (this.#open && this.#events.skip()) await this.#pauseFor(0);
     while (this.#open) {
+      if (this.#events.skip()) {
+        await this.#pauseFor(0);
+        continue;
+      }
       const { outcome } = this.#transcript;
       const { isBehind } = this.#events;
       if (!isBehind && outcome === undefined) {
