@@ -1,0 +1,219 @@
+/**
+ * The code that asks what the page asks, to be copied.
+ *
+ * @module
+ */
+
+/// <reference lib="dom" />
+
+import { button, byId, choose } from "./dom.js";
+
+/** @typedef {import("./messages.js").Messages} Messages */
+
+/**
+ * What is asked, and where.
+ *
+ * @typedef {object} Asked
+ * @property {string} url
+ * @property {string} [prompt]
+ * @property {Record<string, any>} [schema]
+ */
+
+/**
+ * Each makes the code of one way to ask.
+ *
+ * @type {Record<string, (asked: Asked) => string>}
+ */
+export const recipes = {
+  curl({ url, prompt, schema }) {
+    const body = JSON.stringify({ prompt, schema }, null, 2);
+    return `curl -N ${quoted(url)} \\
+  -H 'Accept: text/event-stream' \\
+  -H 'Content-Type: application/json' \\
+  -d ${quoted(body)}
+`;
+  },
+
+  EventSource({ url, prompt, schema }) {
+    const address = new URL(url);
+    if (prompt) address.searchParams.set("prompt", prompt);
+    const note = schema
+      ? `// EventSource sends no body, and so no schema: the server's own holds
+// (SCHEMA_FILE).
+`
+      : "";
+    return `import { applyDelta } from ${
+      literal(sibling(url, "apply_delta.js"))
+    };
+
+${note}const source = new EventSource(
+  ${literal(address.href)},
+);
+let state;
+source.onmessage = ({ data }) => {
+  const event = JSON.parse(data);
+  if (event.status === "start") state = undefined;
+  if (event.status === "chunk") state = applyDelta(state, event);
+  console.log(event.status, state);
+  if (event.status === "end" || event.status === "error") source.close();
+};
+`;
+  },
+
+  "client.js"(asked) {
+    return `import { streamFields } from ${
+      literal(sibling(asked.url, "client.js"))
+    };
+
+const stream = streamFields(${literal(asked.url)}, {${members(asked, 1)}
+  onState: (state) => console.log(state),
+  onError: ({ code, message }) => console.error(code, message),
+});
+// stream.stop() ends it, for the server too.
+const { status, state } = await stream.finished;
+console.log(status, state);
+`;
+  },
+
+  React(asked) {
+    const { properties = { title: {}, summary: {} } } = asked.schema ?? {};
+    const fields = Object.entries(properties).map(([key, { type }]) => {
+      const place = /^[a-z_$][\w$]*$/i.test(key)
+        ? `state?.${key}`
+        : `state?.[${literal(key)}]`;
+      const value = /^(object|array|boolean)$/.test(type)
+        ? `JSON.stringify(${place})`
+        : place;
+      const tag = /^(title|name|headline)$/.test(key) ? "h1" : "p";
+      return `\n      <${tag}>{${value}}</${tag}>`;
+    });
+    return `import { useFieldStream } from "@fieldstream/fieldstream/react";
+
+const url = ${literal(asked.url)};
+const question = {${members(asked, 1)}
+};
+
+export function Answer() {
+  const { state, status, error, start, stop } = useFieldStream(url, question);
+  return (
+    <article>
+      <button onClick={() => start()}>Ask</button>
+      <button onClick={() => stop()}>Stop</button>
+      <p>{status} {error?.message}</p>${fields.join("")}
+    </article>
+  );
+}
+`;
+  },
+
+  server(asked) {
+    return `import { createFieldStreams } from "@fieldstream/fieldstream/server";
+import { openai } from "@fieldstream/fieldstream/openai";
+
+const streams = createFieldStreams({
+  ask: openai({
+    model: "gpt-5-mini",
+    apiKey: Deno.env.get("OPENAI_API_KEY"),
+  }),
+  onFinish: ({ value, usage, owner }) => console.log(owner, value, usage),
+});
+
+Deno.serve((request) =>
+  streams.handle(request, {
+    owner: "somebody", // whom your login knows; only they can read on
+    question: () => ({${members(asked, 3)}
+    }),
+  })
+);
+`;
+  },
+};
+
+/** The dialog that shows them. */
+export class UseThis {
+  #say;
+  #chosen = "client.js";
+  /** @type {Asked} */
+  #asked = { url: "" };
+
+  /**
+   * @param {Messages} say
+   * @param {(text: string) => Promise<boolean>} copy
+   */
+  constructor(say, copy) {
+    this.#say = say;
+    button("use-copy").addEventListener("click", async () => {
+      const copied = await copy(byId("use-code").textContent ?? "");
+      byId("use-copied").textContent = copied
+        ? this.#say.copied
+        : this.#say.copyFailed;
+    });
+    // A press beside the dialog closes it.
+    const dialog = this.#dialog;
+    dialog.addEventListener("click", ({ target }) => {
+      if (target === dialog) dialog.close();
+    });
+    button("use-close").addEventListener("click", () => dialog.close());
+  }
+
+  get #dialog() {
+    return /** @type {HTMLDialogElement} */ (byId("use"));
+  }
+
+  /** @param {Messages} say */
+  speak(say) {
+    this.#say = say;
+  }
+
+  /** @param {Asked} asked */
+  open(asked) {
+    this.#asked = asked;
+    this.#draw();
+    this.#dialog.showModal();
+  }
+
+  #draw() {
+    const choices = Object.keys(recipes).map((name) => ({
+      name,
+      label: name === "server" ? this.#say.useServer : name,
+    }));
+    choose(byId("use-kinds"), choices, this.#chosen, (name) => {
+      this.#chosen = name;
+      this.#draw();
+    });
+    byId("use-code").textContent = recipes[this.#chosen]?.(this.#asked) ?? "";
+    byId("use-copied").textContent = "";
+  }
+}
+
+/**
+ * The question as members of an object literal, each on lines of its own.
+ *
+ * @param {Asked} asked
+ * @param {number} depth
+ */
+function members({ prompt, schema }, depth) {
+  const indent = `\n${"  ".repeat(depth)}`;
+  return [
+    ...prompt ? [`prompt: ${literal(prompt)}`] : [],
+    ...schema ? [`schema: ${JSON.stringify(schema, null, 2)}`] : [],
+  ].map((member) => indent + member.replaceAll("\n", indent) + ",").join("");
+}
+
+/** A string in JavaScript. @param {string} text */
+function literal(text) {
+  return JSON.stringify(text);
+}
+
+/** A word in a shell. @param {string} text */
+function quoted(text) {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+/**
+ * @param {string} url
+ * @param {string} file
+ */
+function sibling(url, file) {
+  return new URL(file, url).href;
+}
