@@ -6,10 +6,12 @@
 
 /// <reference lib="dom" />
 
+import { byId, element } from "./dom.js";
 import { Comparison } from "./numbers.js";
 
 /** @typedef {import("./apply_delta.js").Delta} Delta */
 /** @typedef {import("./messages.js").Messages} Messages */
+/** @typedef {import("./compare.js").Pace} Pace */
 /** @typedef {"wait" | "think" | "write" | "gap"} Kind */
 
 /**
@@ -22,13 +24,17 @@ import { Comparison } from "./numbers.js";
  * @property {number} events
  * @property {number} received Bytes.
  * @property {number} [offset] Characters that the model has written.
+ * @property {Pace} pace When how many of them were there.
+ * @property {Record<string, unknown>} [usage] Tokens, as the provider counts.
  * @property {number} patch
  * @property {number} whole
  * @property {{ kind: Kind, from: number }[]} spans Each lasts until the next.
  */
 
 /** Milliseconds between two updates: numbers that flicker cannot be read. */
-const pace = 120;
+const updates = 120;
+/** Of a long answer, so many steps are remembered. */
+const mostSteps = 800;
 
 export class Meter {
   /** @type {Messages} */
@@ -43,6 +49,8 @@ export class Meter {
   /** @type {ReturnType<typeof setInterval> | undefined} */
   #timer;
   #running = false;
+  /** The offset before the last event. */
+  #before = 0;
   /** What has ended is only shown, however often it is read again. */
   #isOver = false;
   /** When it stopped for now, with more to come. */
@@ -73,6 +81,7 @@ export class Meter {
       received: 0,
       patch: 0,
       whole: 0,
+      pace: [],
       spans: [{ kind: "wait", from: now }],
     };
     this.#comparison.patchBytes = this.#tally.patch;
@@ -88,7 +97,7 @@ export class Meter {
     this.#running = !this.#isOver;
     clearInterval(this.#timer);
     if (this.#running) {
-      this.#timer = setInterval(() => this.#draw(), pace);
+      this.#timer = setInterval(() => this.#draw(), updates);
     }
     this.#draw();
   }
@@ -110,6 +119,7 @@ export class Meter {
     tally.events++;
     const offset = Number(id.split(".")[1]);
     if (Number.isNaN(offset)) return;
+    this.#before = tally.offset ?? 0;
     tally.offset = offset;
     const at = Date.now();
     const last = this.#progress.at(-1);
@@ -128,7 +138,22 @@ export class Meter {
     this.#comparison.add(delta, id);
     tally.patch = this.#comparison.patchBytes;
     tally.whole = this.#comparison.wholeBytes;
-    tally.firstAt ||= Date.now();
+    const now = Date.now();
+    if (!tally.firstAt && holdsWords(delta.data)) tally.firstAt = now;
+    // What comes once more, after a reload, has been there before.
+    const { pace, startedAt, offset = 0 } = tally;
+    if (offset <= (pace.at(-1)?.[1] ?? -1)) return;
+    // The first is where the text begins: there may be thinking before it.
+    if (pace.length === 0) pace.push([now - startedAt, this.#before]);
+    pace.push([now - startedAt, offset]);
+    if (pace.length > mostSteps) {
+      tally.pace = pace.filter((_, index) => index % 2 === 0);
+    }
+  }
+
+  /** @param {Record<string, unknown> | undefined} usage */
+  usage(usage) {
+    if (this.#tally && usage) this.#tally.usage = usage;
   }
 
   /** @param {number} bytes By this load of the page. */
@@ -166,8 +191,13 @@ export class Meter {
     text("n-events", tally ? tally.events.toLocaleString("en") : "–");
     text("n-received", tally ? bytes(tally.received) : "–");
     text("n-rate", tally ? this.#rate(now) : "–");
+    const tokens = tokensOf(tally?.usage);
+    byId("tokens").hidden = tokens === undefined;
+    text("n-tokens", tokens ?? "");
     text("time-first", first ? messages.timeFirst(seconds(first)) : "");
-    const elapsed = tally ? seconds(now - tally.startedAt) : "";
+    const elapsed = tally
+      ? seconds(now - tally.startedAt - delayOf(tally.spans, now))
+      : "";
     const late = this.#running ? messages.timeNow : messages.timeWhole;
     text("time-whole", first ? late(elapsed) : "");
     this.#drawTimeline(now);
@@ -211,7 +241,10 @@ export class Meter {
 
   #drawBars() {
     const messages = this.#messages;
-    const { received = 0, patch = 0, whole = 0 } = this.#tally ?? {};
+    // Before the first word there is nothing to compare.
+    const { received = 0, patch = 0, whole = 0 } = this.#tally?.firstAt
+      ? this.#tally
+      : {};
     const most = Math.max(received, patch, whole, 1);
     const bars = byId("bars");
     /** @type {[string, string, number][]} */
@@ -225,15 +258,13 @@ export class Meter {
         bars.querySelector(`[data-bar=${name}]`)
       );
       if (!row) {
-        row = document.createElement("div");
-        row.className = "bar";
+        row = element("div", "bar");
         row.dataset["bar"] = name;
-        for (const part of ["bar-label", "bar-track", "bar-size"]) {
-          const span = document.createElement("span");
-          span.className = part;
-          row.append(span);
-        }
-        row.children[1]?.append(document.createElement("i"));
+        row.append(
+          element("span", "bar-label"),
+          element("span", "bar-track", element("i")),
+          element("span", "bar-size"),
+        );
         bars.append(row);
       }
       const [labelPart, track, sizePart] = row.children;
@@ -266,9 +297,37 @@ function bytes(count) {
   return `${(count / 1e6).toFixed(count < 1e7 ? 1 : 0)} MB`;
 }
 
-/** @param {string} id */
-function byId(id) {
-  return /** @type {HTMLElement} */ (document.getElementById(id));
+/** Whether there is anything to be read. @param {unknown} data @returns {boolean} */
+function holdsWords(data) {
+  return typeof data === "object" && data !== null
+    ? Object.values(data).some(holdsWords)
+    : data !== undefined && data !== "";
+}
+
+/**
+ * How much later the end came because the reader was not connected: the model
+ * had ended by then if all that was missing came at once.
+ *
+ * @param {Tally["spans"]} spans
+ * @param {number} end
+ */
+function delayOf(spans, end) {
+  const last = spans.findLastIndex(({ kind }) => kind === "gap");
+  const back = spans[last + 1]?.from;
+  if (back === undefined || end - back > 300) return 0;
+  return back - (spans[last]?.from ?? back);
+}
+
+/**
+ * What the provider says of tokens: read + written.
+ *
+ * @param {Record<string, unknown> | undefined} usage
+ */
+function tokensOf(usage) {
+  const { prompt_tokens: read, completion_tokens: written } = usage ?? {};
+  if (typeof written !== "number") return undefined;
+  const parts = typeof read === "number" ? [read, written] : [written];
+  return parts.map((count) => count.toLocaleString("en")).join(" + ");
 }
 
 /**

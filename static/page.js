@@ -7,29 +7,28 @@
 /// <reference lib="dom" />
 
 import { generationId, streamFields } from "./client.js";
+import { Comparison } from "./compare.js";
+import { button, byId, choose, element } from "./dom.js";
+import { JsonView } from "./json_view.js";
 import { messages, preferredLanguage } from "./messages.js";
 import { Meter } from "./meter.js";
-import { originalFields, presets } from "./presets.js";
+import { Notice } from "./notice.js";
+import { QuestionForm } from "./question.js";
+import { UseThis } from "./use_this.js";
 import { AnswerView } from "./view.js";
 import { WireList } from "./wire.js";
 
 /** @typedef {import("./client.js").Connection} Connection */
+/** @typedef {import("./client.js").EndEvent} EndEvent */
 /** @typedef {import("./client.js").FieldStream} FieldStream */
 /** @typedef {import("./client.js").FieldStreamError} FieldStreamError */
 /** @typedef {import("./meter.js").Tally} Tally */
-/** @typedef {import("./presets.js").Preset} Preset */
-/** @typedef {import("./view.js").Schema} Schema */
+/** @typedef {import("./question.js").Question} Question */
 
 /**
  * What was asked, kept so that a reload can carry on.
  *
- * @typedef {object} Question
- * @property {string} id
- * @property {string} prompt
- * @property {string} preset
- * @property {Schema} [schema]
- * @property {string} [model]
- * @property {Tally} [tally]
+ * @typedef {Question & { id: string, model?: string, tally?: Tally }} Asked
  */
 
 const address = new URL("helloworld", location.href);
@@ -37,62 +36,76 @@ const storageKey = "fieldstream.question";
 
 let language = preferredLanguage();
 let say = messages[language];
-
-const view = new AnswerView(byId("answer"));
 /** The server's own words come in the page's language. */
 const headers = new Headers();
+
+const form = new QuestionForm(say, language);
+const view = new AnswerView(byId("answer"));
+const json = new JsonView(byId("json"));
 const wire = new WireList(byId("wire"), byId("wire-note"));
 const meter = new Meter(say);
+const notice = new Notice(say);
+const comparison = new Comparison(say);
+const useThis = new UseThis(say, copyText);
 
 /** @type {FieldStream | undefined} */
 let stream;
-/** @type {Question | undefined} */
-let question;
-let preset = "article";
+/** @type {Asked | undefined} */
+let asked;
 /** Since the connection was lost, whether something has come. */
 let broken = false;
 let thinking = false;
 /** When the last event came. */
 let heardAt = 0;
 let promptInView = true;
+/** What stands beside the answer. */
+let beside = "events";
 /** Repeats the state's text in the language that is chosen. */
 let describe = () => {};
-/** The same for where it was carried on with. */
+/** The same for what the answer has come through. */
 let describeResumed = () => {};
 /** What is said when nothing has been asked. */
 let idleWords = () => say.idle;
-/** The same for an error's notice. */
-let describeNotice = () => {};
 let countdown = /** @type {ReturnType<typeof setInterval> | undefined} */ (
   undefined
 );
 
 // ---- What is happening
 
+function phase() {
+  return byId("state").dataset["phase"] ?? "";
+}
+
 /**
  * Shows a state, and tells those who cannot see it when its kind changes.
  *
- * @param {string} phase
+ * @param {string} name
  * @param {() => string} words
  * @param {boolean} [silently]
  */
-function show(phase, words, silently = false) {
+function show(name, words, silently = false) {
   clearInterval(countdown);
-  const state = byId("state");
-  const changed = state.dataset["phase"] !== phase;
-  state.dataset["phase"] = phase;
+  const changed = phase() !== name;
+  byId("state").dataset["phase"] = name;
   describe = () => byId("state-text").textContent = words();
   describe();
   if (changed && !silently) byId("live").textContent = words();
 }
 
+/** @param {() => string} words What the answer has come through. */
+function showResumed(words) {
+  describeResumed = () => byId("resumed").textContent = words();
+  describeResumed();
+  byId("resumed").hidden = false;
+  byId("live").textContent = words();
+}
+
 /** Says that nothing comes, where a connection is open. */
 function listen() {
-  const { phase = "" } = byId("state").dataset;
-  const silence = Date.now() - heardAt;
-  if (/waiting|thinking|writing/.test(phase) && silence > 3_000) {
-    show("silent", () => say.silent(Math.floor((Date.now() - heardAt) / 1e3)));
-  } else if (phase === "silent") describe();
+  const seconds = () => Math.floor((Date.now() - heardAt) / 1_000);
+  if (/waiting|thinking|writing/.test(phase()) && seconds() >= 3) {
+    show("silent", () => say.silent(seconds()));
+  } else if (phase() === "silent") describe();
 }
 
 /** @param {Connection} connection */
@@ -106,11 +119,7 @@ function showConnection({ status, attempt, offset, delay = 0, code }) {
     case "open":
       if (offset !== undefined && broken) {
         wire.note(say.wireResumed(offset), "resumed");
-        describeResumed = () =>
-          byId("resumed").textContent = say.resumed(offset);
-        describeResumed();
-        byId("resumed").hidden = false;
-        byId("live").textContent = say.resumed(offset);
+        showResumed(() => say.resumed(offset));
       }
       meter.span(thinking ? "think" : "wait");
       heardAt = Date.now();
@@ -150,42 +159,37 @@ view.onField = () => describe();
 
 function ask() {
   if (stream) return;
-  const schema = readSchema();
-  if (schema === null) return;
-  const prompt = textarea("prompt").value.trim();
-  follow({ id: generationId(), prompt, preset, ...(schema && { schema }) });
+  const question = form.read();
+  if (question) follow({ id: generationId(), ...question });
 }
 
 /**
- * @param {Question} asked
+ * @param {Asked} question
  * @param {{ lastEventId?: string, state?: unknown, reloaded?: boolean }} [from]
  * Where to carry on. A state is on the page already.
  */
-function follow(asked, { lastEventId, state, reloaded = false } = {}) {
+function follow(question, { lastEventId, state, reloaded = false } = {}) {
   let gone = false;
-  question = asked;
-  hideNotice();
+  asked = question;
+  const { id, prompt, schema } = question;
+  notice.hide();
   byId("resumed").hidden = true;
   delete byId("state").dataset["valid"];
-  button("copy").disabled = true;
   thinking = false;
   if (state !== undefined) meter.resume();
   else {
     broken = false;
-    view.prepare(fieldsOf(asked), !asked.schema);
-    wire.clear();
-    byId("thoughts").hidden = true;
-    byId("thoughts-text").textContent = "";
-    meter.start(asked.tally);
+    clear(schema);
+    meter.start(question.tally);
     byId("figures").hidden = false;
     if (!lastEventId) showModel("");
   }
   let last = "";
   const current = streamFields(address, {
-    id: asked.id,
+    id,
     headers,
-    ...(asked.prompt && { prompt: asked.prompt }),
-    ...(asked.schema && { schema: asked.schema }),
+    ...(prompt && { prompt }),
+    ...(schema && { schema }),
     ...(lastEventId && { lastEventId, state }),
     onConnection: showConnection,
     onEvent(event) {
@@ -194,17 +198,19 @@ function follow(asked, { lastEventId, state, reloaded = false } = {}) {
       wire.add(event);
       meter.received(current.bytesReceived);
       meter.event(event);
+      showAttempt(event);
     },
     onStart({ model }) {
       view.restart();
+      json.clear();
       meter.restart();
-      asked.model = model;
+      question.model = model;
       showModel(model);
       save();
     },
     onReasoning(text) {
       thinking = true;
-      if (byId("state").dataset["phase"] !== "thinking") {
+      if (phase() !== "thinking") {
         meter.span("think");
         show("thinking", () => say.thinking);
         byId("thoughts").hidden = false;
@@ -213,8 +219,9 @@ function follow(asked, { lastEventId, state, reloaded = false } = {}) {
     },
     onDelta(delta) {
       view.add(delta);
+      json.add(delta, current.state);
       meter.delta(delta, last);
-      if (byId("state").dataset["phase"] !== "writing") {
+      if (phase() !== "writing") {
         thinking = false;
         meter.span("write");
         show(
@@ -223,22 +230,14 @@ function follow(asked, { lastEventId, state, reloaded = false } = {}) {
         );
       }
     },
-    onEnd({ valid, errors = [] }) {
-      // The count that the events tell too.
-      const count = meter.tally?.offset ?? 0;
-      byId("state").dataset["valid"] = String(valid);
-      show(
-        "complete",
-        () => valid === false ? say.completeInvalid : say.complete(count),
-      );
-      if (valid === false) showInvalid(errors);
-    },
+    onEnd: showEnd,
     onError(error) {
       gone = reloaded && error.code === "expired";
       if (!gone) showError(error, current);
     },
   });
   stream = current;
+  showAnswer(current.state, "part");
   save();
   running(true);
   current.finished.catch((error) => {
@@ -257,15 +256,11 @@ function follow(asked, { lastEventId, state, reloaded = false } = {}) {
 function over(ended) {
   stream = undefined;
   meter.received(ended.bytesReceived);
-  meter.stop(
-    ended.lastEventId.endsWith(".end") ||
-      byId("state").dataset["phase"] === "stopped",
-  );
+  meter.stop(ended.lastEventId.endsWith(".end") || phase() === "stopped");
   // Of nothing there are no figures.
   byId("figures").hidden = ended.state === undefined;
   view.finish();
-  button("copy").disabled = ended.state === undefined;
-  button("copy").onclick = () => copy(ended.state);
+  showAnswer(ended.state, phase() === "complete" ? "whole" : "part");
   running(false);
   save();
 }
@@ -273,6 +268,39 @@ function over(ended) {
 function stop() {
   stream?.stop();
   show("stopped", () => say.stopped);
+}
+
+/** Empties what shows an answer. @param {Question["schema"]} schema */
+function clear(schema) {
+  view.prepare(form.fieldsOf(schema), !schema);
+  json.clear();
+  wire.clear();
+  comparison.clear();
+  byId("thoughts").hidden = true;
+  byId("thoughts-text").textContent = "";
+}
+
+/**
+ * What can be done with the answer.
+ *
+ * @param {unknown} state
+ * @param {"whole" | "part"} how
+ */
+function showAnswer(state, how) {
+  const copy = button("copy");
+  copy.disabled = stream !== undefined || state === undefined;
+  copy.textContent = copy.disabled || how === "whole" ? say.copy : say.copyPart;
+  copy.dataset["t"] = how === "whole" || copy.disabled ? "copy" : "copyPart";
+  copy.onclick = async () => {
+    const copied = await copyText(JSON.stringify(state, null, 2));
+    const words = copied ? say.copied : say.copyFailed;
+    copy.textContent = words;
+    byId("live").textContent = words;
+    setTimeout(speakStatic, 2_000);
+  };
+  const pace = meter.tally?.pace ?? [];
+  button("compare-open").hidden = copy.disabled || how === "part";
+  button("compare-open").onclick = () => comparison.open(state, pace);
 }
 
 /**
@@ -297,249 +325,109 @@ function placeStop() {
   byId("stop-here").hidden = !stream || promptInView;
 }
 
-/** Keeps what a reload needs. */
-function save() {
-  if (!question) return;
-  const { tally } = meter;
-  remember({ ...question, ...(tally && { tally }) });
+/** As if nothing had been asked. @param {() => string} [words] */
+function begin(words = () => say.idle) {
+  asked = undefined;
+  idleWords = words;
+  store(undefined);
+  notice.hide();
+  for (const id of ["resumed", "figures"]) byId(id).hidden = true;
+  clear(form.read()?.schema);
+  showAnswer(undefined, "part");
+  showModel("");
+  show("idle", words, true);
 }
 
-// ---- Errors
+// ---- How it ended
+
+/** @param {EndEvent & { unchecked?: string[], mended?: string[] }} end */
+function showEnd({ valid, errors = [], unchecked = [], mended = [], usage }) {
+  meter.usage(usage);
+  // The count that the events tell too.
+  const count = meter.tally?.offset ?? 0;
+  byId("state").dataset["valid"] = String(valid);
+  show(
+    "complete",
+    () => valid === false ? say.completeInvalid : say.complete(count),
+  );
+  if (valid === false) {
+    view.flush();
+    for (const { pointer } of errors) view.markWrong(pointer);
+    notice.show({
+      words: () => ({ title: say.invalid.title, text: say.invalid.advice }),
+      reasons: errors,
+      action: "again",
+      onAction: ask,
+    });
+  } else if (unchecked.length + mended.length > 0) {
+    notice.show({
+      words: () => ({
+        title: unchecked.length > 0 ? say.unchecked : say.mended,
+        text: [
+          ...unchecked.length > 0 ? [say.uncheckedWhat(unchecked)] : [],
+          ...mended.length > 0 ? [say.mendedWhat(mended)] : [],
+        ].join(say.gap),
+      }),
+      isQuiet: true,
+    });
+  }
+}
 
 /**
  * @param {FieldStreamError} error
  * @param {FieldStream} ended
  */
 function showError(error, ended) {
-  const { code, path } = error;
+  const { code, path, message } = error;
   const { lastEventId, state } = ended;
-  const advice = () =>
-    (lastEventId && say.midway[code]) || say.errors[code] ||
-    { title: say.failed, advice: error.message };
-  const text = () =>
-    advice().advice + (state === undefined ? "" : say.gap + say.kept);
+  const words = () => {
+    const { title, advice } = (lastEventId && say.midway[code]) ||
+      say.errors[code] || { title: say.failed, advice: message };
+    const kept = state === undefined ? "" : say.gap + say.kept;
+    return { title, text: advice + kept };
+  };
   if (code === "stopped") {
     show("stopped", () => say.stopped);
     return;
   }
   show(
     code === "truncated" || code === "refused" ? code : "error",
-    () => advice().title,
+    () => words().title,
   );
+  byId("live").textContent = `${words().title} ${words().text}`;
   if (path !== undefined) {
     view.flush();
-    view.words.cutAt = say.cutAt;
     view.markCut(path);
   }
-  const words = byId("notice-words");
-  // What the model said, or what the server does not like.
-  words.hidden = code !== "refused" &&
-    (code !== "bad_request" || error.message === "HTTP 400");
-  words.textContent = error.message;
-  byId("live").textContent = `${advice().title} ${text()}`;
-  byId("token-form").hidden = code !== "unauthorized";
-
-  const asked = /** @type {Question} */ (question);
+  const question = /** @type {Asked} */ (asked);
   const carryOn = () =>
-    follow(asked, lastEventId ? { lastEventId, state } : {});
-  const action = button("notice-action");
+    follow(question, lastEventId ? { lastEventId, state } : {});
   // What has not ended may still be written: asking anew would pay twice.
-  const later = !lastEventId.endsWith(".end") &&
+  const goesOn = !lastEventId.endsWith(".end") &&
     (error.retryable || /^(connection_lost|bad_response)$/.test(code));
-  action.hidden = !(later || error.retryable || code === "expired");
-  describeNotice = () => {
-    byId("notice-title").textContent = advice().title;
-    byId("notice-text").textContent = text();
-    action.textContent = later ? say.resume : say.again;
-  };
-  action.onclick = later ? carryOn : ask;
-  showNotice();
-  if (code === "unauthorized") byId("token").focus();
-  byId("token-form").onsubmit = (event) => {
-    event.preventDefault();
-    sendToken(carryOn);
-  };
+  const mayAsk = error.retryable || code === "expired";
+  notice.show({
+    words,
+    // What the model said, or what the server does not like.
+    ...((code === "refused" ||
+      code === "bad_request" && message !== "HTTP 400") && { quote: message }),
+    ...(goesOn
+      ? { action: "resume", onAction: carryOn }
+      : mayAsk
+      ? { action: "again", onAction: ask }
+      : {}),
+    ...(code === "unauthorized" && { onToken: carryOn }),
+  });
 }
 
-/**
- * Says where a complete answer is not what was asked for.
- *
- * @param {readonly { pointer: string, message: string }[]} errors
- */
-function showInvalid(errors) {
-  view.flush();
-  const reasons = byId("notice-reasons");
-  for (const { pointer, message } of errors) {
-    view.markWrong(pointer);
-    const item = document.createElement("li");
-    const place = document.createElement("code");
-    place.textContent = pointer;
-    item.append(...pointer ? [place, " "] : [], message);
-    reasons.append(item);
-  }
-  button("notice-action").hidden = false;
-  button("notice-action").onclick = ask;
-  describeNotice = () => {
-    byId("notice-title").textContent = say.invalid.title;
-    byId("notice-text").textContent = say.invalid.advice;
-    button("notice-action").textContent = say.again;
-  };
-  showNotice();
-}
-
-/** Shows the notice, wherever on the page the reader is. */
-function showNotice() {
-  describeNotice();
-  byId("notice").hidden = false;
-  byId("notice").scrollIntoView({ block: "nearest" });
-}
-
-function hideNotice() {
-  byId("notice").hidden = true;
-  byId("notice-words").hidden = true;
-  byId("token-form").hidden = true;
-  byId("notice-reasons").replaceChildren();
-  describeNotice = () => {};
-}
-
-/** Exchanges the token for a cookie. @param {() => void} then */
-async function sendToken(then) {
-  const input = /** @type {HTMLInputElement} */ (byId("token"));
-  const response = await fetch(new URL("session", location.href), {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ token: input.value.trim() }),
-  }).catch(() => undefined);
-  if (response?.ok) {
-    input.value = "";
-    then();
-    return;
-  }
-  const describeBefore = describeNotice;
-  const words = () =>
-    response?.status === 401
-      ? say.tokenWrong
-      : say.errors["connection_lost"]?.title ?? say.failed;
-  describeNotice = () => {
-    describeBefore();
-    byId("notice-text").textContent = words();
-  };
-  describeNotice();
-  byId("live").textContent = "";
-  // Said again, if it is the same as before.
-  requestAnimationFrame(() => byId("live").textContent = words());
-  input.focus();
-  input.select();
-}
-
-// ---- Schema and presets
-
-/** @returns {Schema | undefined | null} null if it is not one. */
-function readSchema() {
-  const text = textarea("schema").value.trim();
-  const hint = byId("schema-error");
-  hint.textContent = "";
-  textarea("schema").removeAttribute("aria-invalid");
-  if (text === "") return undefined;
-  try {
-    const schema = JSON.parse(text);
-    if (typeof schema === "object" && schema && !Array.isArray(schema)) {
-      return schema;
-    }
-    hint.textContent = say.schemaWrong + text.slice(0, 40);
-  } catch (error) {
-    hint.textContent = say.schemaWrong + /** @type {Error} */ (error).message;
-  }
-  textarea("schema").setAttribute("aria-invalid", "true");
-  /** @type {HTMLDetailsElement} */ (byId("schema-editor")).open = true;
-  textarea("schema").focus();
-  return null;
-}
-
-/** @param {string} name */
-function choose(name) {
-  const editor = /** @type {HTMLDetailsElement} */ (byId("schema-editor"));
-  if (preset === "custom") editor.open = false;
-  preset = name;
-  const chosen = presets[name]?.[language];
-  if (chosen) {
-    textarea("prompt").value = chosen.prompt;
-    textarea("schema").value = source(chosen.schema);
-  } else {
-    // The last preset's, to begin with.
-    textarea("schema").value ||= source(originalFields[language]);
-    editor.open = true;
-    textarea("schema").focus();
-    textarea("schema").setSelectionRange(0, 0);
-    textarea("schema").scrollTop = 0;
-  }
-  readSchema();
-  fit();
-  if (!stream) begin();
-}
-
-/** As if nothing had been asked. @param {() => string} [words] */
-function begin(words = () => say.idle) {
-  question = undefined;
-  idleWords = words;
-  forget();
-  hideNotice();
-  for (const id of ["resumed", "thoughts", "figures"]) byId(id).hidden = true;
-  button("copy").disabled = true;
-  wire.clear();
-  showModel("");
-  show("idle", words, true);
-  const schema = readSchema() ?? undefined;
-  view.prepare(fieldsOf({ schema }), !schema);
-}
-
-/**
- * The fields of an answer, in the page's language where they are its own.
- *
- * @param {{ schema?: Schema | undefined }} asked
- * @returns {Schema}
- */
-function fieldsOf({ schema }) {
-  if (!schema) return originalFields[language];
-  return translated(source(schema)) ?? schema;
-}
-
-/**
- * The schema in the page's language, if it is one of the page's own.
- *
- * @param {string} text
- * @returns {Schema | undefined}
- */
-function translated(text) {
-  return [originalFields, ...Object.values(presets).map(schemasOf)].find(
-    (schemas) => Object.values(schemas).some((own) => source(own) === text),
-  )?.[language];
-}
-
-/** @param {Record<import("./messages.js").Language, Preset>} preset */
-function schemasOf({ zh, en }) {
-  return { zh: zh.schema, en: en.schema };
-}
-
-/** @param {Schema | undefined} schema */
-function source(schema) {
-  return schema ? JSON.stringify(schema, null, 2) : "";
-}
-
-function addPresets() {
-  for (const name of [...Object.keys(presets), "custom"]) {
-    const label = document.createElement("label");
-    const input = document.createElement("input");
-    input.type = "radio";
-    input.name = "preset";
-    input.value = name;
-    input.checked = name === preset;
-    input.addEventListener("change", () => choose(name));
-    const text = document.createElement("span");
-    text.dataset["preset"] = name;
-    label.append(input, text);
-    byId("presets").append(label);
-  }
+/** Says that the model is asked once more. @param {{ data: string }} event */
+function showAttempt({ data }) {
+  if (!data.startsWith('{"status":"attempt"')) return;
+  const { attempt, reason, continues } = JSON.parse(data);
+  const why = () => say.errors[reason]?.title ?? reason ?? "";
+  const words = () => say.attempt(attempt, continues);
+  wire.note(`${why()} · ${words()}`, "cut");
+  showResumed(words);
 }
 
 // ---- Language
@@ -548,19 +436,7 @@ function speak() {
   say = messages[language];
   document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
   headers.set("Accept-Language", document.documentElement.lang);
-  for (const node of document.querySelectorAll("[data-t]")) {
-    const key = node.getAttribute("data-t") ?? "";
-    node.textContent = /** @type {any} */ (say)[key];
-  }
-  for (const node of document.querySelectorAll("[data-t-label]")) {
-    const key = node.getAttribute("data-t-label") ?? "";
-    node.setAttribute("aria-label", /** @type {any} */ (say)[key]);
-  }
-  for (const node of document.querySelectorAll("[data-preset]")) {
-    const name = node.getAttribute("data-preset") ?? "";
-    node.textContent = say.presetNames[name] ?? name;
-  }
-  textarea("prompt").placeholder = say.promptHint;
+  speakStatic();
   byId("wire").dataset["hint"] = say.wireHint;
   byId("wire-note").textContent = say.wireNote(300);
   const { yes, no, nothing, cutAt } = say;
@@ -568,93 +444,89 @@ function speak() {
   const other = button("language");
   other.textContent = language === "zh" ? "English" : "中文";
   other.lang = language === "zh" ? "en" : "zh-CN";
+  form.speak(say, language);
   meter.speak(say);
-  showModel(question?.model ?? "");
-  describeNotice();
+  notice.speak(say);
+  comparison.speak(say);
+  useThis.speak(say);
+  showBeside(beside);
+  showModel(asked?.model ?? "");
   describeResumed();
-  translateQuestion();
-  if (question) view.relabel(fieldsOf(question));
+  if (asked) view.relabel(form.fieldsOf(asked.schema));
   describe();
 }
 
-/** What nobody has typed follows the page's language. */
-function translateQuestion() {
-  const prompts = presets[preset];
-  const prompt = textarea("prompt");
-  if (
-    prompts &&
-    Object.values(prompts).some((own) => own.prompt === prompt.value)
-  ) {
-    prompt.value = prompts[language].prompt;
-    fit();
+/** What the HTML says. */
+function speakStatic() {
+  /** @type {any} */
+  const words = say;
+  for (const node of document.querySelectorAll("[data-t]")) {
+    node.textContent = words[node.getAttribute("data-t") ?? ""];
   }
-  const schema = textarea("schema");
-  if (schema.value !== "") {
-    schema.value = source(translated(schema.value)) || schema.value;
+  for (const node of document.querySelectorAll("[data-t-label]")) {
+    const key = node.getAttribute("data-t-label") ?? "";
+    node.setAttribute("aria-label", words[key]);
   }
 }
 
 // ---- Small things
 
+/** @param {string} what */
+function showBeside(what) {
+  beside = what;
+  const choices = [
+    { name: "events", label: say.events },
+    { name: "json", label: "JSON" },
+  ];
+  choose(byId("beside"), choices, what, showBeside);
+  byId("wire-scroll").hidden = what !== "events";
+  byId("json-scroll").hidden = what !== "json";
+}
+
 /** @param {string} name */
 function showModel(name) {
   const demo = /demo|演示/i.test(name);
-  byId("model").textContent = name === ""
-    ? ""
-    : demo
-    ? say.demo
-    : say.model(name);
-  byId("model").classList.toggle("demo", demo);
+  byId("model").textContent = name && (demo ? say.demo : say.model(name));
+  if (demo) form.offerFaults();
 }
 
-/** @param {unknown} state */
-async function copy(state) {
-  const text = JSON.stringify(state, null, 2);
-  const copied = await navigator.clipboard?.writeText(text)
+/** @param {string} text @returns {Promise<boolean>} Whether it has been copied. */
+async function copyText(text) {
+  return await navigator.clipboard?.writeText(text)
     .then(() => true, () => false) || copyOldWay(text);
-  const words = copied ? say.copied : say.copyFailed;
-  byId("copy").textContent = words;
-  byId("live").textContent = words;
-  setTimeout(() => byId("copy").textContent = say.copy, 2_000);
 }
 
 /** Where the page is not served over HTTPS. @param {string} text */
 function copyOldWay(text) {
-  const area = document.createElement("textarea");
+  const focused = document.activeElement;
+  const area = /** @type {HTMLTextAreaElement} */ (element("textarea"));
   area.value = text;
-  document.body.append(area);
+  (document.querySelector("dialog[open]") ?? document.body).append(area);
   area.select();
   const copied = document.execCommand("copy");
   area.remove();
-  byId("copy").focus();
+  if (focused instanceof HTMLElement) focused.focus();
   return copied;
 }
 
-/** The prompt is as high as its text. */
-function fit() {
-  const area = textarea("prompt");
-  area.style.height = "auto";
-  area.style.height = `${area.scrollHeight}px`;
+/** Keeps what a reload needs. */
+function save() {
+  if (!asked) return;
+  const { tally } = meter;
+  store({ ...asked, ...(tally && { tally }) });
 }
 
-/** @param {Question} asked */
-function remember(asked) {
+/** @param {Asked | undefined} value */
+function store(value) {
   try {
-    sessionStorage.setItem(storageKey, JSON.stringify(asked));
+    if (value) sessionStorage.setItem(storageKey, JSON.stringify(value));
+    else sessionStorage.removeItem(storageKey);
   } catch {
     // Without storage a reload begins anew.
   }
 }
 
-function forget() {
-  try {
-    sessionStorage.removeItem(storageKey);
-  } catch {
-    // Nothing was kept either.
-  }
-}
-
-/** @returns {Question | undefined} */
+/** @returns {Asked | undefined} */
 function recall() {
   try {
     return JSON.parse(sessionStorage.getItem(storageKey) ?? "null") ??
@@ -664,48 +536,26 @@ function recall() {
   }
 }
 
-/** @param {string} id */
-function byId(id) {
-  return /** @type {HTMLElement} */ (document.getElementById(id));
-}
-
-/** @param {string} id */
-function button(id) {
-  return /** @type {HTMLButtonElement} */ (byId(id));
-}
-
-/** @param {string} id */
-function textarea(id) {
-  return /** @type {HTMLTextAreaElement} */ (byId(id));
-}
-
 // ---- Begin
 
-addPresets();
 show("idle", () => say.idle, true);
 speak();
 
-byId("ask").addEventListener("submit", (event) => {
-  event.preventDefault();
-  ask();
-});
-byId("prompt").addEventListener("keydown", (event) => {
-  // Enter also ends the choice of a Chinese word: Safari tells by the code alone.
-  const composes = event.isComposing || event.keyCode === 229;
-  if (event.key !== "Enter" || event.shiftKey || composes) return;
-  event.preventDefault();
-  ask();
-});
-byId("prompt").addEventListener("input", fit);
-byId("schema").addEventListener("input", readSchema);
+form.onAsk = ask;
+form.onChange = () => {
+  if (!stream) begin();
+};
 byId("stop").addEventListener("click", stop);
 byId("stop-here").addEventListener("click", stop);
 new IntersectionObserver(([entry]) => {
   promptInView = entry?.isIntersecting ?? true;
   placeStop();
 }).observe(byId("start").parentElement ?? byId("ask"));
-addEventListener("resize", fit);
 byId("cut").addEventListener("click", () => stream?.reconnect());
+byId("use-open").addEventListener("click", () => {
+  const question = form.read();
+  if (question) useThis.open({ url: address.href, ...question });
+});
 byId("language").addEventListener("click", () => {
   language = language === "zh" ? "en" : "zh";
   try {
@@ -714,21 +564,14 @@ byId("language").addEventListener("click", () => {
     // Then it holds until the next visit.
   }
   speak();
-  if (!question) begin(idleWords);
+  if (!asked) begin(idleWords);
 });
 addEventListener("pagehide", save);
 setInterval(listen, 1_000);
 
 const earlier = recall();
-choose("article");
+form.fill(earlier);
 if (earlier) {
-  if (presets[earlier.preset]) choose(earlier.preset);
-  textarea("prompt").value = earlier.prompt;
-  textarea("schema").value = source(earlier.schema);
-  preset = earlier.preset;
-  const radio = document.querySelector(`input[value="${CSS.escape(preset)}"]`);
-  if (radio instanceof HTMLInputElement) radio.checked = true;
-  fit();
   showModel(earlier.model ?? "");
   follow(earlier, { lastEventId: `${earlier.id}.0`, reloaded: true });
 }

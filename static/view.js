@@ -8,6 +8,8 @@
 
 /// <reference lib="dom" />
 
+import { element } from "./dom.js";
+
 /** @typedef {import("./apply_delta.js").Delta} Delta */
 
 /**
@@ -33,6 +35,7 @@
  * @property {Text | undefined} tail Where its text grows; none in a new block.
  * @property {number} blockLength Characters in the last block.
  * @property {unknown} atom Its value, if it is one.
+ * @property {boolean} isClosed Whether nothing can be added to it.
  */
 
 /**
@@ -44,7 +47,8 @@
  * @property {number} depth
  * @property {Slot | undefined} parent
  * @property {Schema | undefined} schema
- * @property {HTMLElement} box Gets the classes pending, writing, done and cut.
+ * @property {HTMLElement} box Gets the classes pending, writing, done, cut and
+ * wrong.
  * @property {HTMLElement} hole Where the value goes.
  * @property {Field | undefined} field
  * @property {boolean} planned Whether the schema foresaw it.
@@ -52,6 +56,9 @@
 
 /** Texts are split into blocks of about this many characters. */
 const blockSize = 2_000;
+
+/** What is shown of a value that stays empty. */
+const empty = { object: "{}", array: "[]", text: '""' };
 
 export class AnswerView {
   /** The label of the top-level field that is being written, or "". */
@@ -171,13 +178,21 @@ export class AnswerView {
    * @param {string} pointer
    */
   markCut(pointer) {
-    const slot = this.#find(pointer);
-    if (!slot?.field) return;
+    let slot = this.#find(pointer) ?? this.#slot;
     slot.box.classList.add("cut");
-    const mark = element("em", "cut-mark");
-    mark.textContent = this.words.cutAt;
-    const { type, body } = slot.field;
-    (type === "text" ? body.lastElementChild ?? body : slot.hole).append(mark);
+    slot.box.classList.remove("pending");
+    // The mark stands where the writing ended.
+    for (let last = slot; last?.field; slot = last) {
+      const member = [...last.field.members.values()].findLast((member) =>
+        member.field
+      );
+      if (!member) break;
+      last = member;
+    }
+    const mark = element("em", "cut-mark", this.words.cutAt);
+    const { type, body } = slot.field ?? {};
+    (type === "text" && body ? body.lastElementChild ?? body : slot.hole)
+      .append(mark);
   }
 
   /**
@@ -223,8 +238,8 @@ export class AnswerView {
     };
   }
 
-  /** @param {Delta} delta */
-  #apply({ data, reset = [], complete = [] }) {
+  /** @param {Delta & { invalid?: { pointer: string }[] }} delta */
+  #apply({ data, reset = [], complete = [], invalid = [] }) {
     for (const pointer of reset) this.#reset(pointer);
     if (data !== undefined) this.#merge(this.#slot, data);
     for (const pointer of complete) {
@@ -236,7 +251,19 @@ export class AnswerView {
       for (let at = this.#current?.slot; at; at = at.parent) {
         if (at === slot) this.#setCurrent(undefined);
       }
+      this.#close(slot);
     }
+    for (const { pointer } of invalid) this.markWrong(pointer);
+  }
+
+  /** Shows of what is empty that it is: looks at each value once. @param {Slot} slot */
+  #close({ hole, field }) {
+    if (!field || field.isClosed) return;
+    field.isClosed = true;
+    for (const member of field.members.values()) this.#close(member);
+    const { type, body, pending } = field;
+    if (type === "atom" || pending || body.hasChildNodes()) return;
+    hole.replaceChildren(element("code", "empty", empty[type]));
   }
 
   /**
@@ -272,6 +299,7 @@ export class AnswerView {
   #settle({ field }) {
     for (const [key, member] of field?.members ?? []) {
       if (member.field) this.#settle(member);
+      else if (member.box.classList.contains("cut")) continue;
       else if (field?.layout === "row") member.box.classList.remove("pending");
       else {
         member.box.remove();
@@ -326,6 +354,7 @@ export class AnswerView {
       tail: undefined,
       blockLength: 0,
       atom: data,
+      isClosed: false,
     };
     slot.field = field;
     if (slot.box.tagName === "TR" && (typeof data !== "object" || !data)) {
@@ -563,16 +592,6 @@ export class AnswerView {
     if (value === false) return this.words.no;
     return String(value);
   }
-}
-
-/**
- * @param {string} name
- * @param {string} [className]
- */
-function element(name, className) {
-  const result = document.createElement(name);
-  if (className) result.className = className;
-  return result;
 }
 
 /** The label of the top-level field that a slot is in. @param {Slot} [slot] */

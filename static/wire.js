@@ -6,6 +6,8 @@
 
 /// <reference lib="dom" />
 
+import { element } from "./dom.js";
+
 const shown = 300;
 /** Of one event's text; the rest is only counted. */
 const shownCharacters = 600;
@@ -37,25 +39,17 @@ export class WireList {
 
   /** @param {{ id: string, data: string }} event */
   add({ id, data }) {
-    const item = document.createElement("li");
-    const offset = document.createElement("span");
-    offset.className = "offset";
-    offset.textContent = id.slice(id.indexOf(".") + 1);
-    const text = document.createElement("code");
     const rest = data.length - shownCharacters;
     const start = rest > 0
       ? `${data.slice(0, shownCharacters)}… +${rest}`
       : data;
-    if (start.startsWith(chunk)) {
-      const frame = document.createElement("span");
-      frame.className = "frame";
-      frame.textContent = chunk;
-      text.append(frame, start.slice(chunk.length));
-    } else {
-      item.className = "other";
-      text.textContent = start;
-    }
-    item.append(offset, text);
+    const isChunk = start.startsWith(chunk);
+    const text = element("code");
+    if (isChunk) text.append(element("span", "frame", chunk));
+    text.append(isChunk ? start.slice(chunk.length) : start);
+    const offset = id.slice(id.indexOf(".") + 1);
+    const item = element("li", isChunk ? "" : "other");
+    item.append(element("span", "offset", offset), text);
     this.#push(item);
   }
 
@@ -66,10 +60,7 @@ export class WireList {
    * @param {string} className
    */
   note(text, className) {
-    const item = document.createElement("li");
-    item.className = `note ${className}`;
-    item.textContent = text;
-    this.#push(item);
+    this.#push(element("li", `note ${className}`, text));
   }
 
   /** @param {HTMLElement} item */

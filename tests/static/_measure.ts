@@ -37,7 +37,9 @@ export async function measure(font: string): Promise<string[]> {
   sheet.replaceSync("* { font-family: Wide !important }");
 
   // On a narrow screen the stage reaches into the margins.
-  const nodes = [...root.querySelectorAll<HTMLElement>("main *, .masthead *")]
+  const nodes = [
+    ...root.querySelectorAll<HTMLElement>("main *, .masthead *, dialog *"),
+  ]
     .filter((node) => !node.contains(root.querySelector(".stage")));
   /** What sticks out of it, and at which widths. */
   const found = new Map<string, number[]>();

@@ -2,6 +2,7 @@
 
 import puppeteer, { type Page } from "puppeteer-core";
 import {
+  type ModelCall,
   ScriptedModel,
   startServer,
   testConfig,
@@ -144,6 +145,55 @@ export async function onStage(
     await browser.close();
     await Deno.remove(userDataDir, { recursive: true });
   }
+}
+
+/** Presses the button, and waits for the model to be asked. */
+export async function ask({ page, model }: Stage): Promise<ModelCall> {
+  const next = model.nextCall();
+  await page.click("#start");
+  return await next;
+}
+
+/** What has the focus: its id, else the next best. */
+export async function focused({ page }: Stage): Promise<string> {
+  return String(
+    await page.evaluate(`(({ id, name, className, localName }) =>
+      id || name || className || localName)(document.activeElement)`),
+  );
+}
+
+/** The texts of all elements that a selector finds. */
+export async function list(
+  { page }: Stage,
+  selector: string,
+): Promise<unknown> {
+  return await page.evaluate(
+    `[...document.querySelectorAll(${JSON.stringify(selector)})]
+      .map((element) => element.textContent)`,
+  );
+}
+
+/** Types into an input, all at once. */
+export async function setValue(
+  { page }: Stage,
+  selector: string,
+  value: string,
+): Promise<void> {
+  await page.evaluate(`{
+    const input = document.querySelector(${JSON.stringify(selector)});
+    input.value = ${JSON.stringify(value)};
+    input.dispatchEvent(new Event("input", { bubbles: true }));
+  }`);
+}
+
+/** What is in an input. */
+export async function value(
+  { page }: Stage,
+  selector: string,
+): Promise<unknown> {
+  return await page.evaluate(
+    `document.querySelector(${JSON.stringify(selector)}).value`,
+  );
 }
 
 const quote = JSON.stringify;

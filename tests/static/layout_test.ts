@@ -46,10 +46,15 @@ for (const language of ["zh-CN", "en-US"]) {
     call.end();
     await phase("complete");
     found.push(...await outOfPlace(stage, "complete"));
+    await page.click("#compare-open");
+    await page.click("#beside button:last-child");
+    await shows("#compare-none .facts", "1");
     await page.evaluate(
-      `for (const id of ["notice", "token-form", "resumed", "stop-here", "cut"])
+      `for (const id of ["misbehave", "notice", "token-form", "resumed", "stop-here", "cut"])
         document.getElementById(id).hidden = false; 0`,
     );
+    await page.click("#misbehave summary");
+    await page.click("#use-open");
     found.push(...await outOfPlace(stage, "all at once"));
     assertEquals(found, []);
   }, { language });

@@ -11,7 +11,8 @@ Deno.test("page has words for every error code of the protocol", async () => {
   const inStatuses = [...statuses.matchAll(/`([a-z_]+)`/g)]
     .flatMap(([, code]) => code === "code" ? [] : code!);
   assert(inEvents.length > 12 && inStatuses.length > 10);
-  const own = ["connection_lost", "bad_response"];
+  // Those of client.js.
+  const own = ["connection_lost", "bad_response", "redirected", "conflict"];
   for (const { errors } of Object.values(messages)) {
     assertEquals(
       Object.keys(errors).sort(),
