@@ -664,7 +664,9 @@ export class FieldStream {
       return { end: {} };
     }
     this.#patience = this.#idle;
-    const text = await response.text().catch(() => "");
+    // Anything else may never end.
+    const reads = !ok || /\bjson\b/i.test(what);
+    const text = reads ? await response.text().catch(() => "") : "";
     const body = parseJson(text);
     if (ok && polls && body?.id === this.id && body.lastEventId) {
       return this.#takePoll(body, text.length);

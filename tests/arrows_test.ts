@@ -14,7 +14,7 @@ const floors: [pattern: RegExp, floor: number][] = [
   [/^lib\/(?:models|schemas)\//, 2],
   [/^lib\/answers\//, 3],
   [/^lib\/(?:wire|stores)\//, 4],
-  [/^lib\/(?:server|openai|node)\.ts$/, 5],
+  [/^lib\/(?:client|server|openai|node)\.ts$/, 5],
   [/^lib\/app\//, 6],
   [/^main\.ts$/, 7],
 ];

@@ -630,6 +630,61 @@ Deno.test("client makes nothing of connections that break, as long as they bring
   }
 });
 
+Deno.test("client polls where no event stream lives, and goes back to them when one does", async () => {
+  const asked: string[] = [];
+  const told: string[] = [];
+  const states: unknown[] = [];
+  let polls = 0;
+  const { fetch } = script(
+    stream(
+      event("0", { status: "start", id, linger: 0.1 }),
+      event("5", { status: "chunk", data: { a: "b" } }),
+    ),
+    (request) => {
+      asked.push(request.headers.get("Accept")!);
+      const last = request.headers.get("Last-Event-ID");
+      if (asked.at(-1) === "application/json") {
+        polls++;
+        assertEquals(last, `${id}.${polls === 1 ? 5 : 6}`);
+        return Response.json({
+          id,
+          status: "running",
+          lastEventId: `${id}.6`,
+          data: { a: "bc" },
+        });
+      }
+      if (polls < 10) return stream("retry: 1\n\n");
+      assertEquals(last, `${id}.6`);
+      return stream(event("7", { status: "chunk", data: { a: "d" } }), end);
+    },
+  );
+  const { status } = await hurry(url, {
+    id,
+    fetch,
+    onState: (state) => states.push(structuredClone(state)),
+    onConnection: ({ status, polling }) =>
+      told.push(polling ? "polling" : status),
+  }).finished;
+  assertEquals(status, "end");
+  // Told once, however often it is asked again.
+  assertEquals(states, [{ a: "b" }, { a: "bc" }, { a: "bcd" }]);
+  assertEquals(
+    told.join(),
+    `${
+      "connecting,open,waiting,".repeat(4)
+    }connecting,polling,open,open,closed`,
+  );
+  const streamed = "text/event-stream";
+  const poll = "application/json";
+  assertEquals(asked, [
+    ...Array(3).fill(streamed),
+    ...Array(7).fill(poll),
+    streamed,
+    ...Array(9).fill(poll),
+    streamed,
+  ]);
+});
+
 Deno.test("client does not take an event stream that makes no sense", async () => {
   for (
     const response of [
