@@ -15,11 +15,15 @@ function main(): void {
   const config = readConfigOrExit();
   const secrets = secretsOf(config);
 
-  function log(text: string): void {
+  function redact(text: string): string {
     for (const secret of secrets) text = text.replaceAll(secret, "[redacted]");
+    return text;
+  }
+
+  function log(text: string): void {
     // One line is one entry, and none can steer a terminal, whatever a provider
     // puts into its messages.
-    const line = text.replaceAll(/[\s\p{C}]+/gu, " ");
+    const line = redact(text).replaceAll(/[\s\p{C}]+/gu, " ");
     console.log(`${new Date().toISOString()} ${line}`);
   }
 
@@ -29,7 +33,7 @@ function main(): void {
   const streams = createFieldStreams({
     ask: openai(config.model),
     limits: config.limits,
-    onFinish: (answer) => log(describe(answer)),
+    onFinish: (answer) => log(describe(answer, redact)),
     onError,
   });
   const handler = createHandler({
@@ -152,8 +156,18 @@ function announce(
   console.log(`fieldstream listens on http://${name}:${port}/`);
 }
 
-function describe(answer: FinishedAnswer): string {
+/** How much the log holds of an error, and of what could not be read. */
+const ERROR_LENGTH = 1000;
+const UNREAD_LENGTH = 200;
+
+/** @param redact Called before anything is cut: half a secret is not known. */
+function describe(
+  answer: FinishedAnswer,
+  redact: (text: string) => string,
+): string {
   const { id, outcome, characters, usage, firstToken, duration } = answer;
+  const { status, contentType, ignored, firstIgnored, unread } =
+    answer.upstream;
   const tokens = (usage as { completion_tokens?: unknown } | undefined)
     ?.completion_tokens;
   const fields = [
@@ -165,8 +179,25 @@ function describe(answer: FinishedAnswer): string {
     }`,
     `duration=${milliseconds(duration)}`,
   ];
+  if (outcome !== "end" && status !== undefined) {
+    const type = redact(contentType ?? "").slice(0, UNREAD_LENGTH);
+    fields.push(`status=${status}`, `content_type=${quote(type)}`);
+    fields.push(`finish_reason=${answer.finishReason ?? "none"}`);
+  }
+  if (ignored > 0) {
+    const text = redact(firstIgnored ?? "").slice(0, UNREAD_LENGTH);
+    fields.push(`ignored=${ignored}`, `first_ignored=${quote(text)}`);
+  }
+  if (unread !== undefined) {
+    const text = redact(unread);
+    const part = outcome === "malformed_json"
+      ? text.slice(-UNREAD_LENGTH)
+      : text.slice(0, UNREAD_LENGTH);
+    fields.push(`unread=${quote(part)}`);
+  }
   if (answer.error !== undefined) {
-    fields.push(`error=${describeError(answer.error)}`);
+    const text = redact(describeError(answer.error)).slice(0, ERROR_LENGTH);
+    fields.push(`error=${text.toWellFormed()}`);
   }
   return fields.join(" ");
 }
@@ -175,6 +206,10 @@ function describeError(error: unknown): string {
   return error instanceof Error
     ? `${error.name}: ${error.message}`
     : `${error}`;
+}
+
+function quote(text: string): string {
+  return JSON.stringify(text.toWellFormed());
 }
 
 function milliseconds(duration: number): string {

@@ -17,3 +17,61 @@ export const systemClock: Clock = {
   setTimeout: (callback, delay) => setTimeout(callback, delay),
   clearTimeout: (timer) => clearTimeout(timer),
 };
+
+/** From how late on a timer tells that the process stood still. */
+const LATE = 1000;
+
+/** How long it waits again then, for what came meanwhile to be read. */
+const GRACE = 3000;
+
+/**
+ * A moment that can be put off for nothing: the timer looks again when it fires.
+ *
+ * If it fires late, the process stood still (a stopped container, a closed lid),
+ * and not whoever is waited for: then it waits a little more.
+ */
+export class Deadline {
+  readonly #clock: Clock;
+  readonly #due: () => number;
+  readonly #onDue: () => void;
+  #timer: Timer | undefined;
+  #firesAt = Infinity;
+  #notBefore = 0;
+
+  /**
+   * Sets no timer yet.
+   *
+   * @param due Says when it is due, by the clock; `Infinity`: never.
+   * @param onDue Called once it is.
+   */
+  constructor(clock: Clock, due: () => number, onDue: () => void) {
+    this.#clock = clock;
+    this.#due = due;
+    this.#onDue = onDue;
+  }
+
+  /** To be called when it may be due earlier than before. */
+  watch(): void {
+    const due = Math.max(this.#due(), this.#notBefore);
+    if (due >= this.#firesAt) return;
+    this.clear();
+    this.#firesAt = due;
+    const delay = Math.max(0, due - this.#clock.now());
+    this.#timer = this.#clock.setTimeout(() => this.#fire(), delay);
+  }
+
+  /** Ends the watch, until the next one. */
+  clear(): void {
+    this.#clock.clearTimeout(this.#timer);
+    this.#firesAt = Infinity;
+  }
+
+  #fire(): void {
+    const now = this.#clock.now();
+    const isLate = now - this.#firesAt > LATE;
+    this.#firesAt = Infinity;
+    if (isLate) this.#notBefore = now + GRACE;
+    if (Math.max(this.#due(), this.#notBefore) > now) this.watch();
+    else this.#onDue();
+  }
+}

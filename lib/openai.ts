@@ -5,7 +5,6 @@
  * @module
  */
 
-import { DEFAULT_LIMITS } from "./answers/limits.ts";
 import type { Ask } from "./models/ask.ts";
 import { createAsk, type ModelOptions } from "./models/openai.ts";
 
@@ -46,15 +45,11 @@ export function openai(options: OpenAIOptions): Ask {
         ?.model}`,
     );
   }
-  return Object.assign(
-    createAsk({
-      baseURL: "https://api.openai.com/v1",
-      apiKey: undefined,
-      responseFormat: "json_schema",
-      parameters: {},
-      timeout: DEFAULT_LIMITS.firstTokenSeconds * 1000,
-      ...options,
-    }),
-    { model: options.model },
-  );
+  return createAsk({
+    baseURL: "https://api.openai.com/v1",
+    apiKey: undefined,
+    responseFormat: "json_schema",
+    parameters: {},
+    ...options,
+  });
 }

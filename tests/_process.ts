@@ -57,7 +57,7 @@ export class ServerProcess implements AsyncDisposable {
     { terminal = false }: { terminal?: boolean } = {},
   ): Promise<ServerProcess> {
     const names =
-      "PORT,HOST,PROMPT,LIMITS,SCHEMA_FILE,MODEL_PARAMETERS,RESPONSE_FORMAT,ARK_API_KEY,ARK_BASE_URL,ARK_MODEL,OPENAI_API_KEY,OPENAI_BASE_URL,OPENAI_MODEL,ACCESS_TOKENS,CORS_ORIGINS,TRUST_PROXY,LOG_PROMPTS";
+      "PORT,HOST,PROMPT,LIMITS,SCHEMA_FILE,MODEL_PARAMETERS,RESPONSE_FORMAT,SYSTEM_ROLE,CONTINUE,ARK_API_KEY,ARK_BASE_URL,ARK_MODEL,OPENAI_API_KEY,OPENAI_BASE_URL,OPENAI_MODEL,ACCESS_TOKENS,CORS_ORIGINS,TRUST_PROXY,LOG_PROMPTS";
     // A setting that is empty is none, whatever the environment has.
     const none = Object.fromEntries(names.split(",").map((name) => [name, ""]));
     const args = [

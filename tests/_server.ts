@@ -169,7 +169,6 @@ export function testConfig(
       model: "scripted",
       responseFormat: "text",
       parameters: {},
-      timeout: 60_000,
     },
     prompt: "a prompt",
     schema: DEFAULT_SCHEMA,

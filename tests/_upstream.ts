@@ -152,7 +152,6 @@ export class Upstream implements AsyncDisposable {
       model: "a model",
       responseFormat: "text",
       parameters: {},
-      timeout: 60_000,
       ...own,
     };
   }

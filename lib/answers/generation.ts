@@ -1,6 +1,6 @@
 /** One answer of the model: asked for, written down, judged. */
 
-import type { Clock, Timer } from "../clock.ts";
+import { type Clock, Deadline, type Timer } from "../clock.ts";
 import { Envelope } from "../envelope.ts";
 import {
   type Ask,
@@ -8,6 +8,7 @@ import {
   type Part,
   type Question,
 } from "../models/ask.ts";
+import { endingOf } from "../models/finish_reasons.ts";
 import {
   type ErrorCode,
   type ErrorOutcome,
@@ -81,6 +82,22 @@ export interface FinishedAnswer {
   duration: number;
   /** What went wrong, for the log only. */
   error: unknown;
+  /** What the provider did, for the log only. */
+  upstream: UpstreamReport;
+}
+
+/** What there is to tell of a provider's answer. */
+export interface UpstreamReport {
+  /** The HTTP status of the last response. */
+  status?: number;
+  /** Its content type. */
+  contentType?: string;
+  /** How many events could not be read and were passed over. */
+  ignored: number;
+  /** The beginning of the first of them. */
+  firstIgnored?: string;
+  /** Of text without a value the beginning, of text that is none the end. */
+  unread?: string;
 }
 
 /** What every generation needs. */
@@ -94,6 +111,21 @@ export interface GenerationContext {
    */
   onFinish?: (answer: FinishedAnswer) => void;
 }
+
+/** How long a model that has said all may take to hang up, in milliseconds. */
+const SETTLING = 900;
+
+/** How much white space outside of strings tells that a model is lost in it. */
+const BLANKS = 2_000;
+
+/** How often a model is asked that has failed before it said a word. */
+const ATTEMPTS = 3;
+
+/** The pause before the second attempt, in milliseconds; then it doubles. */
+const FIRST_PAUSE = 500;
+
+/** How much of what could not be read is kept, for the log. */
+const UNREAD = 1_000;
 
 /** How much of a refusal clients are told, in UTF-16 units. */
 const MAX_REFUSAL = 10_000;
@@ -123,7 +155,9 @@ export class Generation {
   #refusal = "";
   #finishReason: string | undefined;
   #usage: unknown;
-  #error: unknown;
+  /** How much white space stands at the end of the text so far. */
+  #blanks = 0;
+  readonly #upstream: UpstreamReport = { ignored: 0 };
   /** A high surrogate at the end of the reasoning so far: `""` or one unit. */
   #high = "";
 
@@ -132,11 +166,17 @@ export class Generation {
   /** Whether the model has said its last. */
   #concluding = false;
   #moment: Timer | undefined;
+  #askedAt = Infinity;
   #firstTokenAt: number | undefined;
-  #lastTokenAt: number;
-  #silence: Timer | undefined;
+  /** When the provider last sent anything. */
+  #heardAt = Infinity;
+  /** When it is over, unless the model goes on. */
+  #settledAt = Infinity;
+  readonly #patience: Deadline;
   #readers = 0;
-  #linger: Timer | undefined;
+  /** When it is over, unless a reader comes. */
+  #leftAt = Infinity;
+  readonly #lingering: Deadline;
 
   /** Makes one that asks the model when it has a reader. */
   constructor(
@@ -153,7 +193,18 @@ export class Generation {
     this.linger = linger ?? context.limits.lingerSeconds;
     this.#envelope = new Envelope(this.beginning);
     this.#parser = new JsonPatchParser({ maxDepth: context.limits.depth });
-    this.#startedAt = this.#lastTokenAt = context.clock.now();
+    const { clock } = context;
+    this.#startedAt = clock.now();
+    this.#patience = new Deadline(
+      clock,
+      () => this.#dueAt(),
+      () => this.#giveUp(),
+    );
+    this.#lingering = new Deadline(
+      clock,
+      () => this.#leftAt,
+      () => this.stop("abandoned"),
+    );
     this.#lingerOn();
   }
 
@@ -181,22 +232,55 @@ export class Generation {
   async #run(): Promise<void> {
     if (this.#asked || this.transcript.outcome !== undefined) return;
     this.#asked = true;
+    const { ask, clock } = this.#context;
     const { signal } = this.#controller;
-    try {
-      this.#lastTokenAt = this.#context.clock.now();
-      this.#awaitToken();
-      await this.#context.ask(
-        this.#question,
-        signal,
-        (part) => this.#take(part),
-      );
-      await this.#conclude();
-    } catch (error) {
-      // What is thrown behind the end of it, for instance because it is over,
-      // changes nothing.
-      if (this.#concluding) return;
-      this.#fail(error instanceof ModelError ? error.code : "internal", error);
+    this.#askedAt = clock.now();
+    for (let attempt = 1; !signal.aborted; attempt++) {
+      this.#heardAt = clock.now();
+      this.#patience.watch();
+      try {
+        await ask(this.#question, signal, (part) => this.#take(part));
+        return await this.#conclude();
+      } catch (error) {
+        const pause = this.#pauseBehind(attempt, error);
+        if (pause === undefined) return;
+        await this.#wait(pause);
+      }
     }
+  }
+
+  /**
+   * Decides what follows a failure: the same question, or the end.
+   *
+   * @returns How long to wait before it is asked again; `undefined` if it is not.
+   */
+  #pauseBehind(attempt: number, error: unknown): number | undefined {
+    // What is thrown behind the end of it, for instance because it is over,
+    // changes nothing.
+    if (!(error instanceof ModelError)) return this.#fail("internal", error);
+    const { again, retryAfter, code } = error;
+    const hasSpoken = this.#firstTokenAt !== undefined ||
+      this.#finishReason !== undefined;
+    if (!again || hasSpoken || attempt === ATTEMPTS) {
+      return this.#fail(code, error);
+    }
+    const pause = retryAfter ??
+      FIRST_PAUSE * 2 ** (attempt - 1) * (0.75 + 0.25 * Math.random());
+    return pause < this.#dueAt() - this.#context.clock.now()
+      ? pause
+      : this.#fail(code, tooLate(error, pause));
+  }
+
+  /** Waits, but no longer than the generation goes on. */
+  async #wait(duration: number): Promise<void> {
+    const { clock } = this.#context;
+    const { signal } = this.#controller;
+    if (signal.aborted) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = clock.setTimeout(resolve, duration);
+    signal.addEventListener("abort", () => resolve(), { once: true });
+    await promise;
+    clock.clearTimeout(timer);
   }
 
   /**
@@ -209,10 +293,13 @@ export class Generation {
   finish(outcome: Outcome, error?: unknown): void {
     if (this.transcript.outcome !== undefined) return;
     const { clock } = this.#context;
-    clock.clearTimeout(this.#silence);
-    clock.clearTimeout(this.#linger);
+    this.#patience.clear();
+    this.#lingering.clear();
     clock.clearTimeout(this.#moment);
     this.#showHigh();
+    if (outcome.status === "error" && /_json$/.test(outcome.code)) {
+      this.#upstream.unread = this.#unread(outcome.code);
+    }
     this.transcript.finish(outcome);
     this.#controller.abort();
     const value = () => this.#value();
@@ -231,6 +318,7 @@ export class Generation {
       firstToken: this.#firstTokenAt && this.#firstTokenAt - this.#startedAt,
       duration: clock.now() - this.#startedAt,
       error,
+      upstream: this.#upstream,
     });
   }
 
@@ -247,7 +335,7 @@ export class Generation {
   attach(): () => void {
     const { clock } = this.#context;
     this.#readers++;
-    clock.clearTimeout(this.#linger);
+    this.#lingering.clear();
     // That a client has left before it is answered shows a moment later: on its
     // behalf nothing is asked.
     if (!this.#asked && this.transcript.outcome === undefined) {
@@ -279,60 +367,111 @@ export class Generation {
 
   /** Stops the generation if no reader comes for the linger time. */
   #lingerOn(): void {
-    const { clock } = this.#context;
-    clock.clearTimeout(this.#linger);
+    this.#lingering.clear();
     if (this.#readers > 0 || this.linger === Infinity) return;
     if (this.transcript.outcome !== undefined) return;
-    this.#linger = clock.setTimeout(
-      () => this.stop("abandoned"),
-      this.linger * 1000,
+    this.#leftAt = this.#context.clock.now() + this.linger * 1000;
+    this.#lingering.watch();
+  }
+
+  /** Until when the model is waited for. */
+  #dueAt(): number {
+    const { firstTokenSeconds, tokenGapSeconds, generationSeconds } =
+      this.#context.limits;
+    const silence = this.#firstTokenAt === undefined
+      ? firstTokenSeconds
+      : tokenGapSeconds;
+    return Math.min(
+      this.#heardAt + silence * 1000,
+      this.#askedAt + generationSeconds * 1000,
+      this.#settledAt,
     );
   }
 
-  /** Ends the generation if the model is silent for too long. */
-  #awaitToken(): void {
-    const { clock, limits } = this.#context;
-    const seconds = this.#firstTokenAt === undefined
-      ? limits.firstTokenSeconds
-      : limits.tokenGapSeconds;
-    const rest = this.#lastTokenAt + seconds * 1000 - clock.now();
-    if (rest > 0) {
-      this.#silence = clock.setTimeout(() => this.#awaitToken(), rest);
-    } else if (this.#finishReason === undefined) {
-      this.#fail("upstream_timeout");
-    } else {
-      // It has said all, and only forgotten to hang up.
+  /** Ends it because the model is silent, or has gone on for too long. */
+  #giveUp(): void {
+    // It has said all, and only forgotten to hang up.
+    if (this.#finishReason !== undefined || this.#isComplete) {
       this.#conclude();
+      return;
     }
+    const { limits, clock } = this.#context;
+    const isEndless =
+      this.#askedAt + limits.generationSeconds * 1000 <= clock.now();
+    const name = isEndless
+      ? "generationSeconds"
+      : this.#firstTokenAt === undefined
+      ? "firstTokenSeconds"
+      : "tokenGapSeconds";
+    const what = isEndless ? "has not finished" : "has sent nothing";
+    this.#fail(
+      "upstream_timeout",
+      new Error(
+        `The provider ${what} for ${limits[name]} s (see ${name} in LIMITS)`,
+      ),
+    );
+  }
+
+  /** Ends it in a moment, unless the model goes on. */
+  #settle(): void {
+    const settledAt = this.#context.clock.now() + SETTLING;
+    this.#settledAt = Math.min(this.#settledAt, settledAt);
+    this.#patience.watch();
   }
 
   #take(part: Part): void {
     if (this.#concluding || this.transcript.outcome !== undefined) return;
-    this.#lastTokenAt = this.#context.clock.now();
-    if (this.#firstTokenAt === undefined && "text" in part) {
-      this.#firstTokenAt = this.#lastTokenAt;
-      this.#context.clock.clearTimeout(this.#silence);
-      this.#awaitToken();
-    }
+    this.#heardAt = this.#context.clock.now();
     switch (part.type) {
       case "text":
+        this.#hearWord();
         return this.#takeText(part.text);
       case "reasoning":
+        this.#hearWord();
         return this.#takeReasoning(part.text);
       case "refusal":
+        this.#hearWord();
         return this.#takeRefusal(part.text);
       case "finish":
         this.#finishReason = part.reason;
-        return;
+        return this.#settle();
       case "usage":
         this.#usage = part.usage;
+        return;
+      case "response":
+        this.#upstream.status = part.status;
+        this.#upstream.contentType = part.contentType;
+        return;
+      case "ignored":
+        this.#upstream.ignored++;
+        this.#upstream.firstIgnored ??= part.text.slice(0, UNREAD);
     }
+  }
+
+  #hearWord(): void {
+    if (this.#firstTokenAt === undefined) {
+      this.#firstTokenAt = this.#heardAt;
+      this.#patience.watch();
+    }
+    // Some give a reason for having finished with each chunk.
+    if (!this.#isOver) this.#settledAt = Infinity;
+  }
+
+  /** Whether the value is whole, as far as the model has said. */
+  get #isComplete(): boolean {
+    return this.#parser.complete && !this.#envelope.withdrawn;
+  }
+
+  /** Whether nothing that the model may still say changes the value. */
+  get #isOver(): boolean {
+    return this.#isComplete && this.#envelope.bare;
   }
 
   #takeText(text: string): void {
     this.#showHigh();
     if (!this.#hasRoom(text)) return this.#fail("output_too_large");
     this.transcript.append("text", text);
+    const wasComplete = this.#parser.complete;
     try {
       for (const piece of this.#envelope.write(text)) {
         if (piece.type === "restart") this.#restart();
@@ -347,6 +486,22 @@ export class Generation {
       }
       return this.#fail("internal", error);
     }
+    // What follows is ignored, and paid for.
+    if (!wasComplete && this.#isOver) this.#settle();
+    this.#countBlanks(text);
+    if (this.#blanks >= BLANKS && !this.#envelope.inString) {
+      const code = this.#envelope.began ? "malformed_json" : "no_json";
+      this.#fail(code, new Error("The model writes nothing but white space"));
+    }
+  }
+
+  /** Linear in what is counted, and done at once where text ends in none. */
+  #countBlanks(text: string): void {
+    let index = text.length;
+    while (index > 0 && isBlank(text.charCodeAt(index - 1))) index--;
+    this.#blanks = index === 0
+      ? this.#blanks + text.length
+      : text.length - index;
   }
 
   /** Behind prose, what is not JSON may have been thinking. */
@@ -380,6 +535,8 @@ export class Generation {
   }
 
   #takeRefusal(text: string): void {
+    // A value that is complete has not been declined.
+    if (this.#isComplete) return;
     if (!this.#hasRoom(text)) return this.stop("output_too_large");
     this.#refusal += text;
   }
@@ -399,18 +556,21 @@ export class Generation {
    * Ends the generation as a model has that has said its last, which is not
    * heard from now on. Validating takes a while: it may be stopped meanwhile.
    * Never rejects.
+   *
+   * @param code What has gone wrong, if something has.
+   * @param error What there is to tell the log.
    */
-  async #conclude(): Promise<void> {
+  async #conclude(code?: ErrorCode, error?: unknown): Promise<void> {
     if (this.#concluding || this.transcript.outcome !== undefined) return;
     this.#concluding = true;
-    const { clock } = this.#context;
-    clock.clearTimeout(this.#silence);
+    this.#patience.clear();
     try {
-      const outcome = this.#judge();
+      const outcome = this.#judge(code);
       const { schema } = this.#question;
       if (
         outcome.status === "error" || !this.#validated || schema === undefined
-      ) return this.finish(outcome, this.#fault);
+      ) return this.finish(outcome, error ?? this.#fault);
+      const { clock } = this.#context;
       const turns = new Turns(clock, this.#controller.signal);
       const result = await validateAnswer(
         this.transcript,
@@ -418,31 +578,41 @@ export class Generation {
         this.#shape,
         turns.pause,
       ).finally(() => turns.done());
-      this.finish({ ...outcome, ...result });
+      this.finish({ ...outcome, ...result }, error);
     } catch (error) {
-      this.#fail("internal", error);
+      this.finish(this.#failure("internal"), error);
     }
   }
 
-  /** How a model that has said its last has ended; but for its validation. */
-  #judge(): Outcome {
+  /**
+   * How a model that has said its last has ended; but for its validation. What
+   * comes first counts.
+   */
+  #judge(code?: ErrorCode): Outcome {
     if (this.#refusal !== "") {
       const words = this.#refusal.slice(0, MAX_REFUSAL);
       return failure("refused", { words });
     }
     const reason = this.#finishReason;
-    if (reason === undefined) return this.#failure("upstream_unavailable");
-    if (reason === "content_filter") return this.#failure("content_filtered");
-    if (this.#parser.complete && !this.#envelope.withdrawn) {
+    const ending = reason === undefined ? undefined : endingOf(reason);
+    if (ending === "content_filter" || code === "content_filtered") {
+      return this.#failure("content_filtered");
+    }
+    if (this.#isComplete) {
       const { mended } = this.#envelope;
       return {
         status: "end",
-        finish_reason: reason,
+        finish_reason: reason ?? "unknown",
         ...(mended.length > 0 && { mended }),
         ...(this.#usage !== undefined && { usage: this.#usage }),
       };
     }
-    if (reason === "length") return this.#failure("truncated");
+    const isCut = code === undefined || code === "upstream_unavailable";
+    if (ending === "length" && isCut) return this.#failure("truncated");
+    if (code !== undefined) return this.#failure(code);
+    if (ending === undefined || ending === "failure") {
+      return this.#failure("upstream_unavailable");
+    }
     return this.#failure(this.#envelope.began ? "malformed_json" : "no_json");
   }
 
@@ -456,12 +626,19 @@ export class Generation {
     return { ...this.beginning, maxDepth };
   }
 
-  /** Ends it because of a fault, unless the model has begun to decline. */
-  #fail(code: ErrorCode, error?: unknown): void {
-    this.finish(
-      this.#refusal === "" ? this.#failure(code) : this.#judge(),
-      error,
-    );
+  /** Ends it because of a fault, unless that takes nothing. */
+  #fail(code: ErrorCode, error?: unknown): undefined {
+    this.#conclude(code, error);
+  }
+
+  /** What is no JSON: the text's beginning, or its end up to the fault. */
+  #unread(code: ErrorCode): string {
+    const reader = this.transcript.read();
+    let text = "";
+    for (let run = reader.next(); run !== undefined; run = reader.next()) {
+      if (run.type === "text") text += run.text;
+    }
+    return code === "no_json" ? text.slice(0, UNREAD) : text.slice(-UNREAD);
   }
 
   /** A failure, with the field that was being written. */
@@ -469,6 +646,22 @@ export class Generation {
     const isInside = this.#envelope.began && !this.#parser.complete;
     return failure(code, isInside ? { path: this.#parser.path } : {});
   }
+}
+
+/** A provider that wants to be left alone for longer than there is time. */
+function tooLate(error: ModelError, pause: number): ModelError {
+  const seconds = Math.ceil(pause / 1000);
+  return new ModelError(
+    error.code,
+    `${error.message} (wants to be asked again in ${seconds} s, which is more than firstTokenSeconds in LIMITS leaves)`,
+    { cause: error },
+  );
+}
+
+/** White space, in any alphabet, and what looks like it. */
+function isBlank(unit: number): boolean {
+  return unit <= 0x20 || unit === 0xa0 || unit === 0x3000 || unit === 0xfeff ||
+    unit === 0x200b;
 }
 
 /**

@@ -33,17 +33,24 @@ export interface Limits {
    */
   connectionSeconds: number;
   /**
-   * How long the model may take to begin.
+   * How long the provider may send nothing, not even a comment, before the
+   * model's first word.
    *
-   * @default {60}
+   * @default {300}
    */
   firstTokenSeconds: number;
   /**
-   * How long the model may pause.
+   * How long it may send nothing after that.
    *
-   * @default {30}
+   * @default {60}
    */
   tokenGapSeconds: number;
+  /**
+   * How long a generation may take in all, once its model is asked.
+   *
+   * @default {1_800}
+   */
+  generationSeconds: number;
   /**
    * How long running generations may finish when the server stops.
    *
@@ -116,8 +123,9 @@ export const DEFAULT_LIMITS: Readonly<Limits> = {
   retainedCharacters: 50_000_000,
   heartbeatSeconds: 15,
   connectionSeconds: 600,
-  firstTokenSeconds: 60,
-  tokenGapSeconds: 30,
+  firstTokenSeconds: 300,
+  tokenGapSeconds: 60,
+  generationSeconds: 1_800,
   drainSeconds: 25,
   bodySeconds: 10,
   outputCharacters: 1_000_000,

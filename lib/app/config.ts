@@ -75,8 +75,9 @@ export function readConfig(environment: Environment = Deno.env): Config {
   const openaiModel = read("OPENAI_MODEL");
   const common = {
     responseFormat: read("RESPONSE_FORMAT")!,
+    systemRole: read("SYSTEM_ROLE")!,
+    continues: read("CONTINUE"),
     parameters: read("MODEL_PARAMETERS")!,
-    timeout: limits.firstTokenSeconds * 1000,
   };
   let model: ModelOptions;
   if (arkKey !== undefined) {

@@ -1,6 +1,7 @@
 /** Every setting once: its name, its default, what it is for, and its check. */
 
 import { DEFAULT_LIMITS, type Limits } from "../answers/limits.ts";
+import { CONTINUATIONS, type Continue } from "../models/continuation.ts";
 import type { ModelOptions } from "../models/openai.ts";
 import { checkSchema, type JsonSchema } from "../schemas/schema.ts";
 
@@ -79,6 +80,20 @@ export const SETTINGS = {
       "`json_schema` uses Structured Outputs; `text` suits providers that reject both",
     expected: "json_schema, json_object or text",
     parse: parseResponseFormat,
+  },
+  SYSTEM_ROLE: {
+    fallback: "system",
+    purpose:
+      "who tells the model what is wanted: `system`, `developer` or, where a provider takes neither, `user`",
+    expected: "system, developer or user",
+    parse: parseSystemRole,
+  },
+  CONTINUE: {
+    fallback: "",
+    purpose:
+      "how a model is asked to go on with an answer that broke off: `prefix` (DeepSeek, Mistral), `final-message` (vLLM), `trailing` (llama.cpp, Ark) or `off`; without it by what is known of the address",
+    expected: "off, prefix, final-message or trailing",
+    parse: parseContinue,
   },
   PROMPT: {
     fallback: "请介绍科技发展的新趋势",
@@ -174,6 +189,16 @@ function parseResponseFormat(
   return text === "json_schema" || text === "json_object" || text === "text"
     ? text
     : undefined;
+}
+
+function parseSystemRole(text: string): ModelOptions["systemRole"] {
+  return text === "system" || text === "developer" || text === "user"
+    ? text
+    : undefined;
+}
+
+function parseContinue(text: string): Continue | undefined {
+  return text === "off" || text in CONTINUATIONS ? text as Continue : undefined;
 }
 
 function parseTokens(text: string): string[] | undefined {

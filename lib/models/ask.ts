@@ -27,22 +27,40 @@ export interface Question {
   model?: string | undefined;
   /** Merged into the request: `temperature`, `max_tokens` and so on. */
   parameters?: Record<string, unknown> | undefined;
+  /**
+   * The answer so far, of which only the rest is wanted. Only for a model that
+   * {@linkcode Ask.continues}.
+   */
+  continuation?: string | undefined;
 }
 
-/** One thing that a model said, as small as the provider sent it. */
+/**
+ * One thing that a model said, as small as the provider sent it, or did beside.
+ * Each tells that it is there.
+ */
 export type Part =
   | { type: "text" | "reasoning" | "refusal"; text: string }
   | { type: "finish"; reason: string }
-  | { type: "usage"; usage: unknown };
+  | { type: "usage"; usage: unknown }
+  /** Anything that says nothing: a comment, an empty chunk, half an event. */
+  | { type: "alive" }
+  /** What was passed over because it could not be read, for the log. */
+  | { type: "ignored"; text: string }
+  /** The head of the provider's response, for the log. */
+  | { type: "response"; status: number; contentType: string };
 
 /**
- * Asks a model. Resolves when it has said all.
- *
- * @param onPart Called with what it says, in the order it says it. With an
- * async iterator in its place, a token would cost the server 7 % more.
- * @throws {ModelError} If the provider fails.
+ * Asks a model. Resolves when it has said all, whether or not it gave a reason
+ * for having finished.
  */
 export interface Ask {
+  /**
+   * @param question What is asked for.
+   * @param signal Aborted when no more is wanted.
+   * @param onPart Called with what it says, in the order it says it. With an
+   * async iterator in its place, a token would cost the server 7 % more.
+   * @throws {ModelError} If the provider fails.
+   */
   (
     question: Question,
     signal: AbortSignal,
@@ -50,6 +68,12 @@ export interface Ask {
   ): Promise<void>;
   /** The model's name, as clients see it. */
   readonly model?: string;
+  /**
+   * Whether it can go on with a {@linkcode Question.continuation}.
+   *
+   * @default {false}
+   */
+  readonly continues?: boolean;
 }
 
 /** How a provider can fail, in the terms of the wire protocol. */
@@ -58,7 +82,20 @@ export type ModelErrorCode =
   | "upstream_rejected"
   | "upstream_rate_limited"
   | "upstream_unavailable"
-  | "upstream_timeout";
+  | "upstream_timeout"
+  | "content_filtered";
+
+/** Options for {@linkcode ModelError}. */
+export interface ModelErrorOptions extends ErrorOptions {
+  /**
+   * Whether the same question is worth asking again.
+   *
+   * @default {false}
+   */
+  again?: boolean;
+  /** How long it wants to be left alone before that, in milliseconds. */
+  retryAfter?: number | undefined;
+}
 
 /** The provider failed. Its message is for the log, not for clients. */
 export class ModelError extends Error {
@@ -66,10 +103,20 @@ export class ModelError extends Error {
   override name = "ModelError";
   /** Which failure it was. */
   readonly code: ModelErrorCode;
+  /** Whether the same question is worth asking again. */
+  readonly again: boolean;
+  /** How long the provider wants to be left alone, in milliseconds. */
+  readonly retryAfter: number | undefined;
 
   /** Made where a provider is asked. */
-  constructor(code: ModelErrorCode, message: string, options?: ErrorOptions) {
+  constructor(
+    code: ModelErrorCode,
+    message: string,
+    { again = false, retryAfter, ...options }: ModelErrorOptions = {},
+  ) {
     super(message, options);
     this.code = code;
+    this.again = again;
+    this.retryAfter = retryAfter;
   }
 }

@@ -1,15 +1,14 @@
-/** Asks an OpenAI-compatible provider, and reads its stream. */
+/** Asks an OpenAI-compatible provider. */
 
-import { createParser } from "eventsource-parser";
 import OpenAI from "openai";
+import { type Ask, type Message, ModelError, type Question } from "./ask.ts";
+import { readAnswer } from "./chat_completions.ts";
 import {
-  type Ask,
-  type Message,
-  ModelError,
-  type ModelErrorCode,
-  type Part,
-  type Question,
-} from "./ask.ts";
+  type Continuation,
+  continuationOf,
+  type Continue,
+} from "./continuation.ts";
+import { describe, type Fault, faultIn, modelErrorOf } from "./failures.ts";
 import { isStrict } from "./structured_outputs.ts";
 
 /** Which provider, and how it is asked. */
@@ -22,10 +21,21 @@ export interface ModelOptions {
   model: string;
   /** How the provider is told which shape the answer has. */
   responseFormat: "json_schema" | "json_object" | "text";
+  /**
+   * Who tells it: a message of its own, or the user's, where a provider takes
+   * none from anybody else.
+   *
+   * @default {"system"}
+   */
+  systemRole?: "system" | "developer" | "user";
+  /**
+   * How it is asked to go on with an answer that broke off.
+   *
+   * @default {what is known of the address, else "off"}
+   */
+  continues?: Continue | undefined;
   /** Merged into each request: `temperature`, `max_tokens` and so on. */
   parameters: Record<string, unknown>;
-  /** How long the provider may take to begin its response, in milliseconds. */
-  timeout: number;
   /**
    * How the provider is reached. Response bodies must be byte streams.
    *
@@ -34,9 +44,18 @@ export interface ModelOptions {
   fetch?: typeof fetch;
 }
 
-/** Makes the function that asks one provider. */
+/** The longest that a timer can wait: how long is waited is not decided here. */
+const NEVER = 2 ** 31 - 1;
+
+/**
+ * Makes the function that asks one provider. It asks once, and for as long as
+ * its signal allows.
+ */
 export function createAsk(options: ModelOptions): Ask {
   const send = options.fetch ?? fetch;
+  const { responseFormat, parameters, systemRole = "system" } = options;
+  const context = { responseFormat, parameters, systemRole };
+  const continuation = continuationOf(options);
   // The client's own would tell of this machine, and of the environment.
   const headers = {
     "content-type": "application/json",
@@ -51,30 +70,101 @@ export function createAsk(options: ModelOptions): Ask {
     project: null,
     webhookSecret: null,
     logLevel: "off",
-    timeout: options.timeout,
-    fetch: (url, init) => send(url, { ...init, headers }),
+    timeout: NEVER,
+    maxRetries: 0,
+    fetch: async (url, init) =>
+      withReadableError(await send(url, { ...init, headers })),
   });
-  return async function ask(question, signal, onPart) {
-    let finished = false;
+  const ask = async (
+    ...[question, signal, onPart]: Parameters<Ask>
+  ): Promise<void> => {
     try {
-      const response = await client.chat.completions
-        .create(requestBody(question, options), { signal }).asResponse();
-      await readParts(response.body!, (part) => {
-        finished ||= part.type === "finish";
-        onPart(part);
-      });
-      if (!finished) throw new Error("The stream has no finish reason");
+      const body = requestBody(question, options, continuation);
+      const response = await client.chat.completions.create(body, { signal })
+        .asResponse();
+      onPart(headOf(response.status, response.headers));
+      if (response.body === null) return;
+      await readAnswer(
+        response.body,
+        onPart,
+        (fault) => modelErrorOf(fault, context),
+      );
     } catch (error) {
-      // Where the model has finished, a connection that breaks takes nothing.
-      if (finished && !(error instanceof ModelError)) return;
-      throw toModelError(error, options);
+      if (error instanceof ModelError) throw error;
+      if (error instanceof OpenAI.APIError && error.status !== undefined) {
+        onPart(headOf(error.status, error.headers!));
+        const fault = { ...error.error as Fault, status: error.status };
+        const { headers } = error;
+        throw modelErrorOf(fault, { ...context, headers });
+      }
+      throw new ModelError("upstream_unavailable", describe(error), {
+        cause: error,
+        again: true,
+      });
     }
   };
+  const { model } = options;
+  return Object.assign(ask, { model, continues: continuation !== undefined });
+}
+
+function headOf(status: number, headers: Headers) {
+  const contentType = headers.get("content-type") ?? "none";
+  return { type: "response", status, contentType } as const;
+}
+
+/** How much of an error's body is read, in bytes. */
+const ERROR_SIZE = 65536;
+
+/**
+ * An error's body is bounded, and of the one form that the client knows: with a
+ * fault for its error.
+ */
+async function withReadableError(response: Response): Promise<Response> {
+  const { ok, status, headers } = response;
+  if (ok) return response;
+  const text = await readStart(response);
+  let value: unknown;
+  try {
+    // Google's errors are lists of one.
+    [value] = [JSON.parse(text)].flat();
+  } catch {
+    // Then it is text.
+  }
+  const error: Fault = faultIn(value, "error") ??
+    { words: "", param: "", message: text };
+  const plain = new Headers(headers);
+  plain.delete("content-encoding");
+  plain.delete("content-length");
+  return Response.json({ error }, { status, headers: plain });
+}
+
+/** The first of a body, as text; what follows is not received. */
+async function readStart({ body }: Response): Promise<string> {
+  if (body === null) return "";
+  const decoder = new TextDecoder();
+  const reader = body.getReader();
+  let text = "";
+  let bytes = 0;
+  try {
+    while (bytes < ERROR_SIZE) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      const start = value.subarray(0, ERROR_SIZE - bytes);
+      bytes += start.length;
+      text += decoder.decode(start, { stream: true });
+    }
+  } catch {
+    // What came before it broke says enough.
+  } finally {
+    await reader.cancel().catch(() => {});
+  }
+  return text;
 }
 
 function requestBody(
   question: Question,
   options: ModelOptions,
+  continuation: Continuation | undefined,
 ): OpenAI.ChatCompletionCreateParamsStreaming {
   const { schema } = question;
   const byProvider = options.responseFormat === "json_schema" &&
@@ -83,12 +173,16 @@ function requestBody(
   const jsonObject = options.responseFormat === "json_object" ||
     (options.responseFormat === "json_schema" && schema === undefined);
   const parameters = { ...options.parameters, ...question.parameters };
+  const messages = messagesOf(question, !byProvider, options.systemRole);
+  const isContinued = question.continuation !== undefined &&
+    continuation !== undefined;
+  if (isContinued) {
+    const content = question.continuation;
+    messages.push({ role: "assistant", content, ...continuation.message });
+  }
   return {
     model: question.model ?? options.model,
-    messages: messagesOf(
-      question,
-      !byProvider,
-    ) as unknown as OpenAI.ChatCompletionMessageParam[],
+    messages: messages as unknown as OpenAI.ChatCompletionMessageParam[],
     ...(byProvider && {
       response_format: {
         type: "json_schema",
@@ -97,6 +191,7 @@ function requestBody(
     }),
     ...(jsonObject && { response_format: { type: "json_object" } }),
     stream_options: { include_usage: true },
+    ...(isContinued && continuation.request),
     // One that is null is left out, whoever would have set it.
     ...Object.fromEntries(
       Object.entries(parameters).map(([name, value]) => [
@@ -112,6 +207,7 @@ function requestBody(
 function messagesOf(
   { prompt, messages = [], schema }: Question,
   tellsSchema: boolean,
+  systemRole: ModelOptions["systemRole"] = "system",
 ): Message[] {
   let instructions =
     "Answer with one JSON value and nothing else. Write its texts in the language of the request.";
@@ -120,165 +216,30 @@ function messagesOf(
       JSON.stringify(schema)
     }`;
   }
-  const [first, ...others] = messages;
+  const all = prompt === undefined
+    ? messages
+    : [...messages, { role: "user", content: prompt }];
+  const [first, ...others] = all;
   const isSystem = first !== undefined && typeof first.content === "string" &&
     (first.role === "system" || first.role === "developer");
-  const system: Message = isSystem
-    ? { ...first, content: `${first.content}\n\n${instructions}` }
-    : { role: "system", content: instructions };
-  return [
-    system,
-    ...(isSystem ? others : messages),
-    ...(prompt === undefined ? [] : [{ role: "user", content: prompt }]),
-  ];
-}
-
-/** How much is read at once, in bytes. */
-const READ_SIZE = 65536;
-
-/** The longest event, in UTF-16 units: one may hold a whole answer. */
-const MAX_EVENT_LENGTH = 8_000_000;
-
-/**
- * Reads a Chat Completions stream. A reader that brings its own buffer costs a
- * sixth of the default one, and a decoder of one's own a third of the client's.
- */
-async function readParts(
-  body: ReadableStream<Uint8Array>,
-  onPart: (part: Part) => void,
-): Promise<void> {
-  let ended = false;
-  const events = createParser({
-    // Past it, the parser throws at what it is fed next.
-    maxBufferSize: MAX_EVENT_LENGTH,
-    onEvent: ({ data }) => {
-      ended ||= data === "[DONE]";
-      if (!ended) readChunk(data, onPart);
-    },
-  });
-  const decoder = new TextDecoder();
-  const reader = body.getReader({ mode: "byob" });
-  let buffer = new Uint8Array(READ_SIZE);
-  try {
-    while (!ended) {
-      const { done, value } = await reader.read(buffer);
-      // A last event whose blank line is missing counts all the same.
-      events.feed(done ? "\n\n" : decoder.decode(value, { stream: true }));
-      if (done) break;
-      buffer = new Uint8Array(value.buffer);
-    }
-  } finally {
-    await reader.cancel().catch(() => {});
+  if (isSystem) instructions = `${first.content}\n\n${instructions}`;
+  const rest = isSystem ? others : all;
+  if (systemRole !== "user") {
+    const role = isSystem ? first : { role: systemRole };
+    return [{ ...role, content: instructions }, ...rest];
   }
+  const last = rest.findLastIndex(({ role }) => role === "user");
+  if (last === -1) return [...rest, { role: "user", content: instructions }];
+  return rest.with(last, withText(rest[last]!, instructions));
 }
 
-/** The parts of a provider's chunk that are read. All else is let pass. */
-interface Chunk {
-  error?: unknown;
-  usage?: unknown;
-  choices?: {
-    index?: number;
-    finish_reason?: unknown;
-    delta?: {
-      content?: unknown;
-      refusal?: unknown;
-      /** DeepSeek, Ark and llama.cpp. */
-      reasoning_content?: unknown;
-      /** vLLM and OpenRouter. */
-      reasoning?: unknown;
-    };
-  }[];
-}
-
-function readChunk(data: string, onPart: (part: Part) => void): void {
-  const chunk: Chunk = JSON.parse(data);
-  if (chunk.error) {
-    throw new ModelError("upstream_unavailable", describe(chunk.error));
-  }
-  const onText = (type: "text" | "reasoning" | "refusal", text: unknown) => {
-    if (typeof text === "string" && text !== "") onPart({ type, text });
+/** A message with more text behind what it says. */
+function withText(message: Message, text: string): Message {
+  const { content } = message;
+  return {
+    ...message,
+    content: Array.isArray(content)
+      ? [...content, { type: "text", text }]
+      : `${content}\n\n${text}`,
   };
-  for (const choice of chunk.choices ?? []) {
-    if (choice.index) continue;
-    const delta = choice.delta ?? {};
-    onText("reasoning", delta.reasoning_content || delta.reasoning);
-    onText("text", delta.content);
-    onText("refusal", delta.refusal);
-    const reason = choice.finish_reason;
-    if (reason) onPart({ type: "finish", reason: wordOf(reason) });
-  }
-  if (chunk.usage) onPart({ type: "usage", usage: numbersOf(chunk.usage) });
-}
-
-/** A finish reason, which clients see: a provider's word, not its prose. */
-function wordOf(reason: unknown): string {
-  return /^\w{1,32}$/.test(String(reason)) ? String(reason) : "unknown";
-}
-
-/** The usage, which clients see: a provider's numbers, not its prose. */
-function numbersOf(usage: unknown): unknown {
-  return JSON.parse(JSON.stringify(
-    usage,
-    (_key, value) => typeof value === "string" ? undefined : value,
-  ));
-}
-
-function toModelError(
-  error: unknown,
-  { parameters }: ModelOptions,
-): ModelError {
-  if (error instanceof ModelError) return error;
-  if (error instanceof OpenAI.APIConnectionTimeoutError) {
-    return new ModelError("upstream_timeout", error.message, { cause: error });
-  }
-  if (error instanceof OpenAI.APIError && error.status !== undefined) {
-    const message = `${error.message}${hint(error, Object.keys(parameters))}`;
-    return new ModelError(codeOf(error.status), message, { cause: error });
-  }
-  return new ModelError("upstream_unavailable", describe(error), {
-    cause: error,
-  });
-}
-
-function codeOf(status: number): ModelErrorCode {
-  if (status === 401 || status === 403) return "upstream_auth";
-  if (status === 429) return "upstream_rate_limited";
-  return status >= 500 ? "upstream_unavailable" : "upstream_rejected";
-}
-
-/** Which setting to change, where a provider rejects what was asked. */
-function hint(
-  { status, message, param }: InstanceType<typeof OpenAI.APIError>,
-  parameters: string[],
-): string {
-  if (status === 401 || status === 403) {
-    return " (set ARK_API_KEY or OPENAI_API_KEY)";
-  }
-  if (codeOf(status!) !== "upstream_rejected") return "";
-  if (/response_format|json_schema|json_object|structured/i.test(message)) {
-    return " (set RESPONSE_FORMAT to json_object or text)";
-  }
-  if (/stream_options|include_usage/i.test(message)) {
-    return ' (set MODEL_PARAMETERS to {"stream_options":null})';
-  }
-  const parameter = parameters.find((name) =>
-    name === param || message.includes(name)
-  );
-  if (parameter !== undefined) {
-    return ` (change ${parameter} in MODEL_PARAMETERS)`;
-  }
-  if (/context|too long|too large|tokens/i.test(message)) {
-    return " (shorten the prompt, or set promptCharacters in LIMITS)";
-  }
-  if (status === 404 || /model/i.test(message)) {
-    return " (set ARK_MODEL or OPENAI_MODEL; see ARK_BASE_URL and OPENAI_BASE_URL)";
-  }
-  return " (see MODEL_PARAMETERS)";
-}
-
-function describe(error: unknown): string {
-  if (!(error instanceof Error)) return JSON.stringify(error);
-  return error.cause === undefined
-    ? error.message
-    : `${error.message} ${describe(error.cause)}`;
 }

@@ -1,12 +1,16 @@
 // How generations end, and what clients hear of it.
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { type Clock, systemClock } from "../../lib/clock.ts";
 import type { Config } from "../../lib/app/config.ts";
 import { createDemoFetch } from "../../lib/models/demo/model.ts";
 import { type Ask, ModelError, type Part } from "../../lib/models/ask.ts";
 import { createAsk } from "../../lib/models/openai.ts";
+import type { FinishedAnswer } from "../../lib/answers/generation.ts";
+import type { Generations } from "../../lib/answers/generations.ts";
 import type { ErrorCode } from "../../lib/answers/outcome.ts";
 import {
+  type ModelCall,
   readEvents,
   ScriptedModel,
   type ServerEvent,
@@ -14,6 +18,7 @@ import {
   stateAfter,
   TestClock,
   testConfig,
+  turn,
 } from "../_server.ts";
 import { Upstream } from "../_upstream.ts";
 
@@ -29,13 +34,14 @@ interface Heard {
 /** Starts a generation and follows it to its end. */
 async function hear(
   ask: Ask,
-  { config = testConfig(), ...members }: {
+  { config = testConfig(), clock = new TestClock(), ...members }: {
     config?: Config;
+    clock?: Clock;
     prompt?: string;
     schema?: unknown;
   } = {},
 ): Promise<Heard> {
-  await using server = startServer({ ask, config, clock: new TestClock() });
+  await using server = startServer({ ask, config, clock });
   const response = await server.handle(request(JSON.stringify(members)));
   assertEquals(response.status, 200, await peek(response));
   const events = await Array.fromAsync(readEvents(response));
@@ -109,6 +115,12 @@ function ended(reason: string, rest: object = {}): Record<string, unknown> {
 
 const usage = { completion_tokens: 5 };
 const broken = new ModelError("upstream_unavailable", "broken");
+const filtered = new ModelError("content_filtered", "filtered");
+
+function blanks(length: number): Part[] {
+  return Array.from({ length: length / 10 }, () => text(" ".repeat(10)))
+    .concat(length % 10 ? text(" ".repeat(length % 10)) : []);
+}
 
 const outcomes: [
   name: string,
@@ -206,16 +218,47 @@ const outcomes: [
     ...failed("content_filtered"),
   }],
   ["no finish", [text('{"a":"b')], failed("upstream_unavailable", "/a")],
-  [
-    "no finish behind the value",
-    [text('{"a":1}')],
-    failed("upstream_unavailable"),
-  ],
+  ["no finish behind the value", [text('{"a":1}')], ended("unknown")],
+  ["a break behind the value", [text('{"a":1}'), broken], ended("unknown")],
+  ["a fault of ours behind the value", [text('{"a":1}'), new TypeError("no")], {
+    ...ended("unknown"),
+  }],
+  ["a refusal behind the value", [text('{"a":1}'), refusal("No"), stop], {
+    ...ended("stop"),
+  }],
+  ["a value, and the provider's failure", [text('{"a":1}'), finish("error")], {
+    ...ended("error"),
+  }],
+  ["a value that a filter takes back", [text('{"a":1}'), finish("SAFETY")], {
+    ...failed("content_filtered"),
+  }],
+  ["a value that an error takes back", [text('{"a":1}'), filtered], {
+    ...failed("content_filtered"),
+  }],
   ["nothing whatever", [], failed("upstream_unavailable")],
   ["a break", [text('{"a":"b'), broken], failed("upstream_unavailable", "/a")],
-  ["a break behind the finish", [text('{"a":1}'), stop, broken], {
-    ...failed("upstream_unavailable"),
+  ["a break behind the finish", [text('{"a":1}'), stop, broken], ended("stop")],
+  ["a break, with stop in each chunk", [text('{"a":"b'), stop, broken], {
+    ...failed("upstream_unavailable", "/a"),
   }],
+  ["a break behind the limit", [text('{"a'), finish("MAX_TOKENS"), broken], {
+    ...failed("truncated", ""),
+  }],
+  ["a failure for its finish", [text('{"a":"b'), finish("network_error")], {
+    ...failed("upstream_unavailable", "/a"),
+  }],
+  ["white space without end", [text('{"a":1,'), ...blanks(2_000)], {
+    ...failed("malformed_json", ""),
+  }],
+  ["white space and no value", blanks(2_000), failed("no_json")],
+  ["much white space", [text('{"a":1,'), ...blanks(1_999), text('"b":2}')], {
+    ...ended("unknown"),
+  }],
+  [
+    "white space in a string",
+    [text('{"a":"'), ...blanks(3_000), text('"}')],
+    ended("unknown"),
+  ],
   [
     "a fault of ours",
     [text('{"a'), new TypeError("no")],
@@ -235,7 +278,6 @@ const declining: (Part | Error)[][] = [
   [refusal("I can't do that")],
   [refusal("I can't do that"), finish("content_filter")],
   [refusal("I can't do that"), finish("length")],
-  [text('{"a":1}'), refusal("I can't do that"), stop],
   [text('{"a":"'), refusal("I can't do that"), text('b"}'), stop],
   [refusal("I can't do that"), text("prose"), stop],
   [refusal("I can't do that"), text('{"a":x}'), stop],
@@ -312,39 +354,197 @@ Deno.test("a depth that is allowed is validated and shown to its bottom", async 
   assertEquals(stateAfter(events), JSON.parse(value));
 });
 
-Deno.test("a silent model is given up, unless it has said all", async () => {
+/** A model that the test drives, of which a client hears, and its clock. */
+async function drive(
+  limits: Partial<Config["limits"]> = {},
+): Promise<
+  AsyncDisposable & {
+    clock: TestClock;
+    call: ModelCall;
+    model: ScriptedModel;
+    reports: FinishedAnswer[];
+    generations: Generations;
+    /** The data of the last event. */
+    end: Promise<Record<string, unknown>>;
+    /** Lets the generation hear what the model has said, then time go on. */
+    tick(seconds: number): Promise<void>;
+  }
+> {
+  const model = new ScriptedModel();
+  const clock = new TestClock();
+  const config = testConfig({ limits });
+  const server = startServer({ ask: model.ask, clock, config });
+  const called = model.nextCall();
+  const response = await server.handle(request("{}"));
+  const call = await called;
+  const heard = Array.fromAsync(readEvents(response));
+  return {
+    ...{ clock, call, model },
+    ...{ reports: server.reports, generations: server.generations },
+    end: heard.then((events) => events.at(-1)!.data),
+    async tick(seconds) {
+      for (let turns = 0; turns < 10; turns++) await turn();
+      clock.tick(seconds * 1000);
+    },
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+  };
+}
+
+Deno.test("a silent model is given up, and sooner if it has said all", async () => {
+  const prose = text('Here: {"a":1}');
   const cases: [parts: Part[], seconds: number, code: string | undefined][] = [
-    [[], 60, "upstream_timeout"],
-    [[{ type: "usage", usage }], 60, "upstream_timeout"],
-    [[text("Hm")], 30, "upstream_timeout"],
-    [[reasoning("Hm")], 30, "upstream_timeout"],
-    [[text('{"a":1}'), stop], 30, undefined],
-    [[text("{"), stop], 30, "no_json"],
-    [[refusal("No"), text("{")], 30, "refused"],
+    [[], 300, "upstream_timeout"],
+    [[{ type: "usage", usage }], 300, "upstream_timeout"],
+    [[text("Hm")], 60, "upstream_timeout"],
+    [[reasoning("Hm")], 60, "upstream_timeout"],
+    [[text('{"a":1}')], 0.9, undefined],
+    [[text('{"a":1}'), stop], 0.9, undefined],
+    [[text("{"), stop], 0.9, "no_json"],
+    [[text('{"a'), finish("length")], 0.9, "truncated"],
+    // Behind prose, what follows may be another value.
+    [[prose], 60, undefined],
+    [[prose, stop], 0.9, undefined],
+    // One that gives a reason with each chunk has not finished.
+    [[text('{"a'), stop, text('"')], 60, "malformed_json"],
+    [[refusal("No"), text("{")], 60, "refused"],
   ];
   for (const [parts, seconds, code] of cases) {
-    const model = new ScriptedModel();
-    const clock = new TestClock();
-    await using server = startServer({ ask: model.ask, clock });
-    const called = model.nextCall();
-    const response = await server.handle(request("{}"));
-    const call = await called;
-    call.send(...parts);
-    const heard = Array.fromAsync(readEvents(response));
-    // The generation hears the model before time goes on.
-    for (let turn = 0; turn < 10; turn++) {
-      await new Promise((r) => setTimeout(r));
-    }
-    clock.tick(seconds * 1000 - 20);
-    assertEquals(server.reports, []);
-    clock.tick(20);
-    const { data } = (await heard).at(-1)!;
-    assertEquals(data.code, code);
-    assert(call.signal.aborted);
-    const [report] = server.reports;
+    await using driven = await drive();
+    driven.call.send(...parts);
+    await driven.tick(seconds - 0.02);
+    assertEquals(driven.reports, []);
+    await driven.tick(0.02);
+    assertEquals((await driven.end).code, code);
+    assert(driven.call.signal.aborted);
+    const [report] = driven.reports;
     const hasText = parts.some((part) => "text" in part);
     assertEquals(report!.firstToken !== undefined, hasText);
+    if (code === "upstream_timeout") {
+      const name = hasText ? "tokenGapSeconds" : "firstTokenSeconds";
+      assertMatch(String(report!.error), new RegExp(`${name} in LIMITS`));
+    }
   }
+});
+
+Deno.test("a provider that sends anything at all is waited for, but not for ever", async () => {
+  const signs: Part[] = [
+    { type: "alive" },
+    { type: "ignored", text: "ping" },
+    { type: "usage", usage },
+    { type: "response", status: 200, contentType: "text/event-stream" },
+  ];
+  const limits = {
+    firstTokenSeconds: 10,
+    tokenGapSeconds: 5,
+    generationSeconds: 60,
+  };
+  for (const sign of signs) {
+    await using driven = await drive(limits);
+    const { call, reports } = driven;
+    for (let seconds = 0; seconds < 27; seconds += 9) {
+      call.send(sign);
+      await driven.tick(9);
+    }
+    call.say("Hm");
+    for (let seconds = 27; seconds < 59; seconds += 4) {
+      call.send(sign);
+      await driven.tick(4);
+    }
+    assertEquals(reports, []);
+    call.send(sign);
+    await driven.tick(1);
+    assertEquals((await driven.end).code, "upstream_timeout");
+    assertMatch(String(reports[0]!.error), /generationSeconds in LIMITS/);
+  }
+});
+
+Deno.test("a stall of the process is not one of the model", async () => {
+  await using driven = await drive();
+  driven.call.say('{"a":');
+  await driven.tick(1);
+  driven.clock.jump(100_000);
+  await driven.tick(0);
+  assertEquals(driven.reports, []);
+  // What waited in the socket is read now.
+  driven.call.say("1}");
+  driven.call.end();
+  assertEquals((await driven.end).status, "end");
+
+  await using silent = await drive();
+  silent.call.say('{"a":');
+  await silent.tick(1);
+  silent.clock.jump(100_000);
+  await silent.tick(2.9);
+  assertEquals(silent.reports, []);
+  await silent.tick(0.1);
+  assertEquals((await silent.end).code, "upstream_timeout");
+});
+
+Deno.test("a model that failed before it said a word is asked again, and no other", async () => {
+  const again = { again: true };
+  const busy = new ModelError("upstream_rate_limited", "busy", {
+    ...again,
+    retryAfter: 7_000,
+  });
+  const gone = new ModelError("upstream_unavailable", "gone", again);
+  const bad = new ModelError("upstream_rejected", "bad");
+
+  await using driven = await drive();
+  const { model, clock } = driven;
+  driven.call.fail(busy);
+  await driven.tick(6.9);
+  assertEquals(model.calls.length, 1);
+  let called = model.nextCall();
+  clock.tick(100);
+  (await called).fail(gone);
+  await driven.tick(0);
+  called = model.nextCall();
+  clock.tick(1000);
+  (await called).fail(gone);
+  assertEquals((await driven.end).code, "upstream_unavailable");
+  assertEquals(model.calls.length, 3);
+
+  for (const part of [text(" "), reasoning("Hm"), refusal("No"), stop]) {
+    await using told = await drive();
+    told.call.send(part);
+    await told.tick(0);
+    told.call.fail(gone);
+    await told.end;
+    assertEquals(told.model.calls.length, 1);
+  }
+  await using rejected = await drive();
+  rejected.call.fail(bad);
+  assertEquals((await rejected.end).code, "upstream_rejected");
+  assertEquals(rejected.model.calls.length, 1);
+});
+
+Deno.test("who wants to be left alone for longer than there is time is not asked again", async () => {
+  await using driven = await drive({ firstTokenSeconds: 5 });
+  driven.call.fail(
+    new ModelError("upstream_rate_limited", "busy", {
+      again: true,
+      retryAfter: 5_000,
+    }),
+  );
+  assertEquals((await driven.end).code, "upstream_rate_limited");
+  const [report] = driven.reports;
+  assertMatch(String(report!.error), /busy.*5 s.*firstTokenSeconds/);
+});
+
+Deno.test("a generation that is stopped while it waits to ask again asks no more", async () => {
+  await using driven = await drive();
+  driven.call.fail(
+    new ModelError("upstream_unavailable", "gone", {
+      again: true,
+      retryAfter: 200_000,
+    }),
+  );
+  await driven.tick(1);
+  driven.generations.stopAll();
+  assertEquals((await driven.end).code, "interrupted");
+  await driven.tick(300);
+  assertEquals(driven.model.calls.length, 1);
+  assertEquals(driven.clock.timers, 0);
 });
 
 Deno.test("events of an answer in prose, thought and a fence tell them apart", async () => {
@@ -399,15 +599,16 @@ Deno.test("nothing that a provider says of itself reaches a client", async () =>
       call.close();
     }),
   ];
-  for (const script of scripts) {
+  // Together: some are asked again after a moment.
+  await Promise.all(scripts.map(async (script) => {
     await using upstream = new Upstream(script);
     const ask = createAsk(upstream.options({ apiKey: secret }));
-    const { events } = await hear(ask);
+    const { events } = await hear(ask, { clock: systemClock });
     const shown = JSON.stringify(events);
     for (const part of [secret, "provider.example", "main.ts", upstream.url]) {
       assert(!shown.includes(part), shown);
     }
-  }
+  }));
 });
 
 Deno.test("the log is told what clients are not", async () => {
@@ -595,7 +796,9 @@ Deno.test("the demo model misbehaves as its prompts say", async () => {
     for (const [prompt, code] of Object.entries(prompts)) {
       const fetch = createDemoFetch({ tokensPerSecond: Infinity });
       const ask = createAsk({ ...model, responseFormat: "json_schema", fetch });
-      const { end, events } = await hear(ask, { prompt, schema });
+      // After a moment, some are asked again.
+      const options = { prompt, schema, clock: systemClock };
+      const { end, events } = await hear(ask, options);
       assertEquals(end.code, code, prompt);
       if (code !== undefined) continue;
       assertEquals(end.valid, schema && true, prompt);

@@ -43,7 +43,14 @@ Deno.test("without settings the demo model answers everybody on port 5001", () =
 Deno.test("a setting that is empty is not set", () => {
   const names = [
     ...["PORT", "HOST", "PROMPT", "LIMITS", "SCHEMA_FILE", "MODEL_PARAMETERS"],
-    ...["RESPONSE_FORMAT", "ARK_API_KEY", "ARK_MODEL", "ARK_BASE_URL"],
+    ...[
+      "RESPONSE_FORMAT",
+      "SYSTEM_ROLE",
+      "CONTINUE",
+      "ARK_API_KEY",
+      "ARK_MODEL",
+      "ARK_BASE_URL",
+    ],
     ...["OPENAI_MODEL", "OPENAI_API_KEY", "OPENAI_BASE_URL", "ACCESS_TOKENS"],
     ...["CORS_ORIGINS", "TRUST_PROXY", "LOG_PROMPTS"],
   ];
@@ -69,8 +76,9 @@ Deno.test("a key chooses Ark, a model's name any provider, and a key that lies a
     apiKey: "ark-key",
     model: "doubao-seed-1-6-251015",
     responseFormat: "json_object",
+    systemRole: "system",
+    continues: undefined,
     parameters: {},
-    timeout: 60_000,
   };
   const openai = {
     ...ark,
@@ -148,11 +156,14 @@ Deno.test("a provider is told of the shape as it likes", () => {
     const settings = { OPENAI_MODEL: "m", RESPONSE_FORMAT: format };
     assertEquals<string>(configOf(settings).model.responseFormat, format);
   }
-});
-
-Deno.test("a provider may take as long to begin as the first token", () => {
-  const { model } = configOf({ LIMITS: '{"firstTokenSeconds":2}' });
-  assertEquals(model.timeout, 2_000);
+  for (const role of ["system", "developer", "user"] as const) {
+    const settings = { OPENAI_MODEL: "m", SYSTEM_ROLE: role };
+    assertEquals(configOf(settings).model.systemRole, role);
+  }
+  for (const way of ["off", "prefix", "final-message", "trailing"] as const) {
+    const settings = { ARK_API_KEY: "k", CONTINUE: way };
+    assertEquals(configOf(settings).model.continues, way);
+  }
 });
 
 Deno.test("each mistake is named, with what was expected", () => {
@@ -174,6 +185,8 @@ Deno.test("each mistake is named, with what was expected", () => {
     ["MODEL_PARAMETERS", "null", "a JSON object"],
     ["MODEL_PARAMETERS", "temperature=0", "a JSON object"],
     ["RESPONSE_FORMAT", "json", "json_schema, json_object or text"],
+    ["SYSTEM_ROLE", "assistant", "system, developer or user"],
+    ["CONTINUE", "on", "off, prefix, final-message or trailing"],
     ["SCHEMA_FILE", "/no/such/file", "a file that holds a JSON Schema"],
     ["SCHEMA_FILE", import.meta.filename!, "a file that holds a JSON Schema"],
     ["ACCESS_TOKENS", "short", "tokens of 16 or more"],

@@ -1,0 +1,393 @@
+/**
+ * Reads the answers of Chat Completions, as providers really send them: mostly
+ * as server-sent events of one JSON chunk each, and in many forms beside.
+ */
+
+import { isObject } from "../schemas/schema.ts";
+import { ModelError, type Part } from "./ask.ts";
+import { type Fault, faultIn } from "./failures.ts";
+import { wordOf } from "./finish_reasons.ts";
+import { knownUsage } from "./usage.ts";
+
+/** How much is read at once, in bytes. */
+const READ_SIZE = 65536;
+
+/**
+ * How much a provider may send without saying a word, in bytes: an event may
+ * hold a whole answer, but no flood of comments is read to its end.
+ */
+const SILENT_BYTES = 8_000_000;
+
+/** After how many bytes others have their turn: a flood may be all there. */
+const TURN_BYTES = 262_144;
+
+const ALIVE: Part = { type: "alive" };
+
+/** What a provider's error is turned into. */
+export type ToError = (fault: Fault) => ModelError;
+
+/**
+ * Reads an answer to its end. A reader that brings its own buffer costs a sixth
+ * of the default one.
+ *
+ * @param body A byte stream.
+ * @param onPart Called with what the model says.
+ * @param toError Makes what is thrown of an error that the provider tells of.
+ */
+export async function readAnswer(
+  body: ReadableStream<Uint8Array>,
+  onPart: (part: Part) => void,
+  toError: ToError,
+): Promise<void> {
+  const answer = new AnswerReader(onPart, toError);
+  const decoder = new TextDecoder();
+  const reader = body.getReader({ mode: "byob" });
+  let buffer = new Uint8Array(READ_SIZE);
+  let bytes = 0;
+  try {
+    while (!answer.ended) {
+      const { done, value } = await reader.read(buffer);
+      if (done) break;
+      answer.read(decoder.decode(value, { stream: true }), value.length);
+      buffer = new Uint8Array(value.buffer);
+      bytes += value.length;
+      if (bytes < TURN_BYTES) continue;
+      bytes = 0;
+      await new Promise((resolve) => setTimeout(resolve, 0));
+    }
+    answer.readEnd();
+  } finally {
+    answer.sayThought();
+    await reader.cancel().catch(() => {});
+  }
+}
+
+/** The parts of a provider's chunk that are read. All else is let pass. */
+interface Chunk {
+  error?: unknown;
+  usage?: unknown;
+  /** Groq. */
+  x_groq?: { usage?: unknown } | null;
+  choices?: unknown;
+}
+
+interface Choice {
+  index?: unknown;
+  finish_reason?: unknown;
+  delta?: unknown;
+  /** Where the answer comes whole. */
+  message?: unknown;
+  text?: unknown;
+  error?: unknown;
+  usage?: unknown;
+}
+
+interface Delta {
+  content?: unknown;
+  refusal?: unknown;
+  /** DeepSeek, Ark and llama.cpp. */
+  reasoning_content?: unknown;
+  /** vLLM and OpenRouter. */
+  reasoning?: unknown;
+  reasoning_details?: unknown;
+  tool_calls?: unknown;
+  function_call?: unknown;
+}
+
+class AnswerReader {
+  readonly #onPart: (part: Part) => void;
+  readonly #toError: ToError;
+
+  /** The line that is being read, in pieces: joined once, at its end. */
+  #line: string[] = [];
+  /** Whether the last unit was a carriage return, so that a line feed is none. */
+  #returned = false;
+  /** Lines that are no JSON alone, and may be together. */
+  #pending: string[] = [];
+  /** The name of the event that is being read. */
+  #event = "";
+  #ended = false;
+
+  /** Which choice is read; the first that comes. */
+  #choice: number | undefined;
+  /** Which tool call's arguments are read. */
+  #call: { index: unknown } | undefined;
+  /** Whether the model has begun its answer, as content. */
+  #answering = false;
+  /** The reasoning so far, while it may turn out to be the answer. */
+  #thought = "";
+  #thoughtIsAnswer = false;
+  /** Bytes since the last word. */
+  #silent = 0;
+  /** Whether something has come of what is being read. */
+  #heard = false;
+
+  constructor(onPart: (part: Part) => void, toError: ToError) {
+    this.#onPart = onPart;
+    this.#toError = toError;
+  }
+
+  /** Whether the provider has said that nothing more comes. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** Reads some of the body, cut anywhere. */
+  read(text: string, bytes: number): void {
+    this.#heard = false;
+    this.#silent += bytes;
+    if (this.#returned || text.includes("\r")) text = this.#withLineFeeds(text);
+    let from = 0;
+    for (;;) {
+      const end = text.indexOf("\n", from);
+      if (end === -1) break;
+      let line = text.slice(from, end);
+      if (this.#line.length > 0) {
+        this.#line.push(line);
+        line = this.#line.join("");
+        this.#line = [];
+      }
+      from = end + 1;
+      this.#readLine(line);
+      if (this.#ended) return;
+    }
+    if (from < text.length) this.#line.push(text.slice(from));
+    if (!this.#heard) this.#onPart(ALIVE);
+    if (this.#silent > SILENT_BYTES) {
+      throw new ModelError(
+        "upstream_unavailable",
+        `Cannot read on: the provider has sent ${this.#silent} bytes without a word`,
+      );
+    }
+  }
+
+  /** Reads what has no end but that of the body. */
+  readEnd(): void {
+    if (!this.#ended) this.#readLine(this.#line.join(""));
+    if (!this.#ended) this.#readPending();
+  }
+
+  /** Where all that came was reasoning that looks like an answer, it is one. */
+  sayThought(): void {
+    const thought = this.#thought;
+    this.#thought = "";
+    if (this.#answering || !/^\s*(?:[[{]|```)/.test(thought)) return;
+    this.#thoughtIsAnswer = true;
+    this.#say("text", thought);
+  }
+
+  /** Line ends may be any of three (HTML standard, "Parsing an event stream"). */
+  #withLineFeeds(text: string): string {
+    if (this.#returned && text.startsWith("\n")) text = text.slice(1);
+    if (text !== "") this.#returned = text.endsWith("\r");
+    return text.replaceAll("\r\n", "\n").replaceAll("\r", "\n");
+  }
+
+  #readLine(line: string): void {
+    if (line.startsWith("data:")) {
+      this.#readData(line.slice(line.charCodeAt(5) === 0x20 ? 6 : 5));
+    } else if (line === "") {
+      this.#readPending();
+      this.#event = "";
+    } else if (line.startsWith("event:")) {
+      this.#event = line.slice(6).trim();
+    } else if (!/^(?::|(?:id|retry|event|data)(?::|$))/.test(line)) {
+      // A body that is no event stream: JSON, JSON in lines, or a proxy's word.
+      this.#readData(line);
+    }
+  }
+
+  /**
+   * Reads a line of data. One that holds a chunk is read at once, whether or not
+   * its event has ended: with some providers it never does.
+   */
+  #readData(data: string): void {
+    const isWhole = data.startsWith("{") && data.endsWith("}");
+    const chunk = isWhole ? parse(data) : undefined;
+    if (
+      isObject(chunk) &&
+      (this.#pending.length === 0 || "choices" in chunk || "error" in chunk)
+    ) {
+      this.#readChunk(chunk, data);
+    } else {
+      this.#readOddData(data);
+    }
+  }
+
+  /** Data that is no chunk by itself: its end, half of it, or none of ours. */
+  #readOddData(data: string): void {
+    const text = data.trim();
+    if (text === "[DONE]" || text === '"[DONE]"') {
+      this.#readPending();
+      this.#ended = true;
+    } else if (text.startsWith("data:")) {
+      this.#readData(text.slice(5).trimStart());
+    } else if (text !== data && text.startsWith("{") && text.endsWith("}")) {
+      this.#readData(text);
+    } else if (this.#pending.length > 0 || /^[[{]/.test(text)) {
+      this.#pending.push(data);
+    } else if (text !== "") {
+      this.#ignore(text);
+    }
+  }
+
+  #readPending(): void {
+    if (this.#pending.length === 0) return;
+    const text = this.#pending.join("\n");
+    this.#pending = [];
+    // Google's errors are lists of one.
+    const chunks = [parse(text)].flat().filter(isObject);
+    for (const chunk of chunks) this.#readChunk(chunk, text);
+    if (chunks.length === 0) this.#ignore(text);
+  }
+
+  #ignore(text: string): void {
+    this.#tell({ type: "ignored", text });
+  }
+
+  #readChunk(chunk: Chunk, data: string): void {
+    const { choices } = chunk;
+    const choice = Array.isArray(choices) ? this.#choiceOf(choices) : undefined;
+    if (choice !== undefined) this.#readChoice(choice, data);
+    const usage = chunk.usage || choice?.usage || chunk.x_groq?.usage;
+    if (usage) this.#readUsage(usage);
+    if (chunk.error || choice?.error || choice === undefined || this.#event) {
+      const fault = faultIn(chunk, this.#event) ??
+        (choice && faultIn({ error: choice.error }));
+      if (fault !== undefined) throw this.#toError(fault);
+    }
+  }
+
+  #choiceOf(choices: unknown[]): Choice | undefined {
+    const [first] = choices as (Choice | undefined)[];
+    if (choices.length === 1 && first && first.index === this.#choice) {
+      return first;
+    }
+    const objects: Choice[] = choices.filter(isObject);
+    const indexOf = ({ index }: Choice) =>
+      Number(index ?? this.#choice ?? 0) || 0;
+    const choice =
+      objects.find((choice) => indexOf(choice) === (this.#choice ?? 0)) ??
+        (this.#choice === undefined ? objects[0] : undefined);
+    if (choice !== undefined) this.#choice = indexOf(choice);
+    return choice;
+  }
+
+  #readChoice(choice: Choice, data: string): void {
+    const { delta } = choice;
+    if (isObject(delta)) this.#readDelta(delta, data);
+    // Where the answer comes whole: a chunk that repeats it all is not read.
+    if (!this.#answering) {
+      if (isObject(choice.message)) this.#readDelta(choice.message, data);
+      else if (typeof choice.text === "string") this.#say("text", choice.text);
+    }
+    if (!choice.finish_reason) return;
+    const reason = wordOf(choice.finish_reason);
+    if (reason === undefined) return;
+    this.sayThought();
+    this.#tell({ type: "finish", reason });
+  }
+
+  #readDelta(delta: Delta, data: string): void {
+    const { content } = delta;
+    const thought = delta.reasoning_content || delta.reasoning ||
+      delta.reasoning_details;
+    if (thought) this.#think(textIn(thought));
+    if (typeof content === "string") this.#say("text", content);
+    else if (content !== null && content !== undefined) {
+      this.#readContent(content, data);
+    }
+    if (!this.#answering) this.#readCall(delta);
+    if (typeof delta.refusal === "string") this.#say("refusal", delta.refusal);
+  }
+
+  /** Content that is no string. */
+  #readContent(content: unknown, data: string): void {
+    if (Array.isArray(content)) {
+      for (const part of content) this.#readContent(part, data);
+    } else if (typeof content === "number") {
+      // Workers AI sends tokens of digits so, of which these are all.
+      const [, digits] = /"content"\s*:\s*(-?[\d.eE+-]+)/.exec(data) ?? [];
+      this.#say("text", digits ?? String(content));
+    } else if (!isObject(content)) {
+      if (content !== null) this.#say("text", String(content));
+    } else if (/thinking|reasoning/.test(String(content.type))) {
+      this.#think(textIn(content));
+    } else {
+      const isRefusal = content.type === "refusal";
+      this.#say(isRefusal ? "refusal" : "text", textIn(content));
+    }
+  }
+
+  /** Some make a forced tool call of a wanted shape: its arguments answer. */
+  #readCall({ tool_calls: calls, function_call: call }: Delta): void {
+    const wanted = Array.isArray(calls)
+      ? calls.filter(isObject).find((call) => {
+        this.#call ??= { index: call.index };
+        return call.index === this.#call.index;
+      })?.function
+      : call;
+    if (!isObject(wanted)) return;
+    const { arguments: text } = wanted;
+    if (!text) return;
+    this.#thought = "";
+    this.#tellWord(
+      "text",
+      typeof text === "string" ? text : JSON.stringify(text),
+    );
+  }
+
+  #readUsage(usage: unknown): void {
+    const known = knownUsage(usage);
+    if (known !== undefined) this.#tell({ type: "usage", usage: known });
+  }
+
+  #think(text: string): void {
+    this.#tellWord("reasoning", text);
+    if (this.#thoughtIsAnswer) this.#tellWord("text", text);
+    else if (!this.#answering && !this.#call) this.#thought += text;
+  }
+
+  #say(type: "text" | "refusal", text: string): void {
+    if (text === "") return;
+    if (!this.#answering && /\S/.test(text)) {
+      this.#answering = true;
+      this.#thought = "";
+    }
+    this.#tellWord(type, text);
+  }
+
+  #tellWord(type: "text" | "reasoning" | "refusal", text: string): void {
+    if (text === "") return;
+    this.#silent = 0;
+    this.#tell({ type, text });
+  }
+
+  #tell(part: Part): void {
+    this.#heard = true;
+    this.#onPart(part);
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The text in a part of a message, in a list of them, or in either. */
+function textIn(value: unknown, depth = 4): string {
+  if (typeof value === "string") return value;
+  if (typeof value === "number") return String(value);
+  if (depth === 0 || typeof value !== "object" || value === null) return "";
+  if (Array.isArray(value)) {
+    return value.map((part) => textIn(part, depth - 1)).join("");
+  }
+  const { text, content, thinking, summary, reasoning } = value as Record<
+    string,
+    unknown
+  >;
+  return textIn(text ?? content ?? thinking ?? summary ?? reasoning, depth - 1);
+}
