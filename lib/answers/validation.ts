@@ -6,6 +6,7 @@ import type { Operation } from "../json_patch.ts";
 import { JsonPatchParser, JsonSyntaxError } from "../parser.ts";
 import { IncrementalProcessor } from "../processor.ts";
 import type { ValidationResult } from "../schemas/judge.ts";
+import { compile } from "../schemas/nodes.ts";
 import type { JsonSchema } from "../schemas/schema.ts";
 import { StreamValidation } from "../schemas/stream.ts";
 import { type Pause, validate } from "../schemas/validation.ts";
@@ -30,9 +31,10 @@ export async function validateAnswer(
   options: SnapshotOptions,
   pause: Pause,
 ): Promise<ValidationResult> {
-  let validation = new StreamValidation(schema);
+  const program = compile(schema);
+  let validation = new StreamValidation(program);
   for (const operations of read(transcript, options)) {
-    if (operations === undefined) validation = new StreamValidation(schema);
+    if (operations === undefined) validation = new StreamValidation(program);
     else for (const _ of validation.read(operations)) await pause();
     await pause();
   }

@@ -147,6 +147,8 @@ export class Judge {
   /** The object or array that is being judged. */
   #closing: Frame | undefined;
 
+  /** What open objects and arrays keep of what they hold. */
+  #kept = 0;
   #work = 0;
   #pauseAt = WORK_AT_ONCE;
   #budget = WORK;
@@ -191,6 +193,11 @@ export class Judge {
     return this.#work + this.#states.work;
   }
 
+  /** How much is kept: so many things of some 100 bytes. */
+  get size(): number {
+    return this.#states.size + this.#ids.size + this.#kept;
+  }
+
   /** Whether a pause is due, and then `resume()`. */
   get due(): boolean {
     return this.work >= this.#pauseAt;
@@ -214,6 +221,7 @@ export class Judge {
     this.#key = key;
     frame.count++;
     if (state.hasUnevaluated) frame.keys.push(key);
+    this.#kept++;
     this.#budget += WORK_PER_VALUE;
     if (typeof key === "number") {
       this.#step = this.#states.element(state, key);
@@ -319,6 +327,7 @@ export class Judge {
     }
     this.#closing = undefined;
     this.#frame = frame.parent;
+    this.#kept -= frame.count;
     this.#leave(frame.step, frame.key, id);
   }
 

@@ -28,6 +28,20 @@ const TYPE_BITS: Record<string, number> = {
 };
 const ANY_TYPE = 127;
 
+/** See `Node.isChoice`; what applies in place of it is done. */
+function isChoice({ choices, all, anyOf, oneOf }: Node): boolean {
+  const isOne = (target: Reference) =>
+    typeof target !== "boolean" && target.isChoice;
+  const admitsOthers = (target: Reference) =>
+    target === true ||
+    target !== false && (target.types & STRING) !== 0 && !target.isChoice;
+  return choices.length > 0 || all.some(({ target }) => isOne(target)) ||
+    [anyOf, oneOf].some((targets) =>
+      targets !== undefined && targets.some(isOne) &&
+      !targets.some(admitsOthers)
+    );
+}
+
 /** The names of kinds, as `type` has them. */
 export function namesOfTypes(types: number): string[] {
   const names = Object.keys(TYPE_BITS).filter((name) =>
@@ -71,6 +85,8 @@ export interface Node {
 
   // What is judged of the value itself.
   readonly choices: Choice[];
+  /** Whether a string that satisfies it is one of some that it names. */
+  isChoice: boolean;
   readonly bounds: Bound[];
   multipleOf: number | undefined;
   minLength: number;
@@ -201,6 +217,7 @@ class Compiler {
       this.#require(node, name, content as string[]);
     }
     for (const name of node.required) this.#names.add(name);
+    node.isChoice = isChoice(node);
     node.appliesInPlace = node.all.length + node.dependencies.length > 0 ||
       (node.anyOf ?? node.oneOf ?? node.not ?? node.if) !== undefined;
   }
@@ -266,6 +283,7 @@ function newNode(schema: JsonSchema): Node {
         schema.const === undefined ? undefined : [schema.const],
       ),
     ],
+    isChoice: false,
     bounds: Object.entries(BOUNDS)
       .filter(([keyword]) => schema[keyword] !== undefined)
       .map(([keyword, holds]) => (

@@ -79,6 +79,11 @@ export class States {
     this.#program = program;
   }
 
+  /** How many subschemas and links there are in them. */
+  get size(): number {
+    return this.#slots;
+  }
+
   /** Whether they would take too much memory. */
   get full(): boolean {
     return this.#slots > MAX_SLOTS;

@@ -6,16 +6,23 @@
 
 import { type Operation, unescapeKey } from "../json_patch.ts";
 import { Judge, Stop, type ValidationResult } from "./judge.ts";
-import { compile } from "./nodes.ts";
-import type { JsonSchema } from "./schema.ts";
+import type { Program } from "./nodes.ts";
+import type { Pause } from "./validation.ts";
 import type { Scalar } from "./values.ts";
 import type { Violation } from "./violations.ts";
+
+/** How many slices of work a token may cost at once. */
+const SLICES_AT_ONCE = 2;
+/** How many operations may wait to be judged. */
+const MAX_WAITING = 5_000;
+/** How much may be kept while a document is written: some 1 MB. */
+const MAX_SIZE = 10_000;
 
 /**
  * Judges one document by the operations that a `JsonPatchParser` makes of it.
  * What can be said of a value alone and for good is known when it closes, or
- * before; whatever stands under `anyOf`, `not` or the like, when that is
- * decided.
+ * before: by its type, its length, its name. What stands under `anyOf`, `not`
+ * or the like is known when that is decided.
  *
  * Nothing is kept of the document but what the verdicts need.
  */
@@ -27,14 +34,19 @@ export class StreamValidation {
   #text: string | undefined;
   #hasStopped = false;
   #hasDuplicates = false;
+  /** What has been fed and not judged yet. */
+  readonly #waiting: Operation[][] = [];
+  #waitingCount = 0;
+  #reading: Generator<void> | undefined;
+  #isLost = false;
 
   /**
    * Begins with a document.
    *
-   * @param schema One that `checkSchema` has passed.
+   * @param program What `compile` makes of a schema; it can be shared.
    */
-  constructor(schema: JsonSchema) {
-    this.#judge = new Judge(compile(schema));
+  constructor(program: Program) {
+    this.#judge = new Judge(program);
   }
 
   /**
@@ -46,7 +58,10 @@ export class StreamValidation {
     return this.#hasDuplicates;
   }
 
-  /** What is wrong for good, so far, in the order in which it was found. */
+  /**
+   * What is wrong for good, so far, in the order in which it was found: ten at
+   * most. (Only a name that comes twice can make it good.)
+   */
   get violations(): Violation[] {
     return this.#judge.violations;
   }
@@ -54,6 +69,52 @@ export class StreamValidation {
   /** What is known when the document has ended, if no name came twice. */
   get result(): ValidationResult {
     return this.#judge.result;
+  }
+
+  /**
+   * Takes what has just been written. It is judged at once, unless that takes
+   * long: then it waits for the next call, or for `finish`.
+   *
+   * @param operations What a parser without `rawNumbers` makes of the text.
+   */
+  feed(operations: Operation[]): void {
+    if (this.#isLost || operations.length === 0) return;
+    this.#waiting.push(operations);
+    this.#waitingCount += operations.length;
+    for (let slices = 0; slices < SLICES_AT_ONCE; slices++) {
+      if (this.#advance()) break;
+    }
+    if (this.#waitingCount > MAX_WAITING || this.#judge.size > MAX_SIZE) {
+      this.#isLost = true;
+      this.#waiting.length = 0;
+      this.#reading = undefined;
+    }
+  }
+
+  /**
+   * Judges what waits.
+   *
+   * @param pause Called between two slices of work.
+   * @returns What is known; `undefined` if the value as a whole has to be
+   * judged: a name came twice, or it would have taken too long, or too much
+   * memory, while the document was being written.
+   */
+  async finish(pause: Pause): Promise<ValidationResult | undefined> {
+    while (!this.#advance()) await pause();
+    return this.#isLost || this.#hasDuplicates ? undefined : this.result;
+  }
+
+  /** Judges what waits, up to the next pause; `true` if nothing waits. */
+  #advance(): boolean {
+    for (;;) {
+      const next = this.#waiting[0];
+      if (next === undefined) return true;
+      this.#reading ??= this.read(next);
+      if (this.#reading.next().done !== true) return false;
+      this.#reading = undefined;
+      this.#waiting.shift();
+      this.#waitingCount -= next.length;
+    }
   }
 
   /**

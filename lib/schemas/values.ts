@@ -41,6 +41,11 @@ export class Ids {
   /** Of numbers that a double cannot hold, and of what holds them. */
   readonly #inexact = new Set<number>();
 
+  /** How many different values there were. */
+  get size(): number {
+    return this.#ids.size;
+  }
+
   /** Whether another value of the same id is equal for sure. */
   isExact(id: number): boolean {
     return !this.#inexact.has(id);

@@ -11,10 +11,15 @@ import { workOf } from "../_work.ts";
 import { schemas, values } from "./_schemas.ts";
 import { check, validateAtOnce } from "./_validate.ts";
 
-/** What @cfworker/json-schema says. */
+/** What @cfworker/json-schema says; what it gets wrong is left out. */
 function oracle(schema: JsonSchema, value: unknown): boolean {
+  // There it takes for evaluated what stands beside the keyword ("cousins" in
+  // the official test suite).
+  fc.pre(!COUSINS.test(JSON.stringify(schema)));
   return theirs(value, schema, "2020-12", undefined, false).valid;
 }
+
+const COUSINS = /"(?:then|else|dependentSchemas)":.*"unevaluated/;
 
 Deno.test("every verdict is @cfworker/json-schema's", () => {
   let wrong = 0;

@@ -1,16 +1,18 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { JsonPatchParser } from "../../lib/parser.ts";
+import { compile } from "../../lib/schemas/nodes.ts";
 import { checkSchema, type JsonSchema } from "../../lib/schemas/schema.ts";
 import { StreamValidation } from "../../lib/schemas/stream.ts";
 import { sizes } from "../_documents.ts";
 import { cut } from "../_stream.ts";
+import { workOf } from "../_work.ts";
 import { schemas, values } from "./_schemas.ts";
 import { sorted, validateAtOnce } from "./_validate.ts";
 
 /** A document in pieces, and what is known after each. */
 function* feed(schema: JsonSchema, pieces: string[]) {
-  const validation = new StreamValidation(schema);
+  const validation = new StreamValidation(compile(schema));
   const parser = new JsonPatchParser();
   for (const piece of pieces) {
     for (const _ of validation.read(parser.write(piece)));
@@ -129,7 +131,7 @@ Deno.test("a long string costs the same for each piece, whatever is wrong with i
     type: "object",
     properties: { a: { type: "number", maxLength: 3 } },
   });
-  const validation = new StreamValidation(schema);
+  const validation = new StreamValidation(compile(schema));
   const parser = new JsonPatchParser();
   const all = [...validation.read(parser.write('{"a":"'))];
   for (let index = 0; index < 100_000; index++) {
@@ -139,4 +141,83 @@ Deno.test("a long string costs the same for each piece, whatever is wrong with i
   // No pause was due.
   assertEquals(all.length, 0);
   assert(!validation.hasDuplicates);
+});
+
+/** Feeds a text in pieces; the most that one of them costs. */
+function feedAll(
+  schema: unknown,
+  pieces: string[],
+): { validation: StreamValidation; most: number } {
+  const validation = new StreamValidation(compile(checkSchema(schema)));
+  const parser = new JsonPatchParser();
+  let most = 0;
+  for (const piece of pieces) {
+    const operations = parser.write(piece);
+    most = Math.max(most, workOf(() => validation.feed(operations)));
+  }
+  return { validation, most };
+}
+
+Deno.test("what is fed is judged at once", async () => {
+  const schema = { type: "array", items: { type: "string" } };
+  const { validation } = feedAll(schema, ["[1,", '"a"', ",2,"]);
+  assertEquals(validation.violations.map(({ pointer }) => pointer), [
+    "/0",
+    "/2",
+  ]);
+  assertEquals((await validation.finish(() => undefined))?.valid, false);
+});
+
+Deno.test("a token costs no more than a few slices, and the rest is made up for", async () => {
+  const required = Array.from({ length: 1_000 }, (_, index) => `m${index}`);
+  const schema = {
+    type: "array",
+    items: { anyOf: [{ required }, { type: "object" }] },
+  };
+  // Each element costs half a slice.
+  const pieces = ["[", ...Array(200).fill("{},{},{},{},{},{},{},{},"), "{}]"];
+  const { validation, most } = feedAll(schema, pieces);
+  assert(most < 30_000, String(most));
+  let pauses = 0;
+  const result = await validation.finish(() => {
+    pauses++;
+    return undefined;
+  });
+  assertEquals(result, { valid: true });
+  assert(pauses > 100, String(pauses));
+});
+
+Deno.test("what would take too long, or too much memory, is left to the end", async () => {
+  const cases: [unknown, string[]][] = [
+    // Too much waits.
+    [
+      {
+        type: "array",
+        items: {
+          anyOf: [
+            { required: Array.from({ length: 400 }, (_, i) => `m${i}`) },
+            { type: "object" },
+          ],
+        },
+      },
+      ["[", ...Array(200).fill("{},".repeat(64)), "{}]"],
+    ],
+    // Too much is kept.
+    [
+      { type: "array", uniqueItems: true },
+      Array.from({ length: 20_000 }, (_, i) => `${i === 0 ? "[" : ","}${i}`)
+        .concat("]"),
+    ],
+  ];
+  for (const [schema, pieces] of cases) {
+    const { validation, most } = feedAll(schema, pieces);
+    assert(most < 40_000, String(most));
+    assertEquals(await validation.finish(() => undefined), undefined);
+    assertEquals(validation.violations, []);
+  }
+});
+
+Deno.test("a name that comes twice leaves the value to the end", async () => {
+  const { validation } = feedAll({ type: "object" }, ['{"a":1,"a":2}']);
+  assertEquals(await validation.finish(() => undefined), undefined);
 });
