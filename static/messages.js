@@ -134,10 +134,25 @@ const zh = {
   attempt: (/** @type {number} */ attempt, /** @type {boolean} */ continues) =>
     `第 ${attempt} 次请求模型，${continues ? "接着写" : "从头再写"}`,
   unchecked: "Schema 没有全部核对",
-  uncheckedWhat: (/** @type {string[]} */ what) =>
-    `没有核对：${what.join("、")}。`,
+  uncheckedWhat: (/** @type {string} */ what) => `没有核对：${what}。`,
+  /** @type {Record<string, string>} */
+  reasons: { cost: "太费时的部分" },
   mended: "回答的 JSON 略有修补",
-  mendedWhat: (/** @type {string[]} */ what) => `修补了：${what.join("、")}。`,
+  mendedWhat: (/** @type {string} */ what) => `修补了：${what}。`,
+  /** @type {Record<string, string>} */
+  slips: {
+    comma: "多余的逗号",
+    comment: "注释",
+    control: "未转义的控制字符",
+    ellipsis: "省略号",
+    escape: "错误的转义",
+    literal: "不合规的字面量",
+    name: "没有引号的字段名",
+    punctuation: "全角标点",
+    quote: "不合规的引号",
+    space: "不合规的空白",
+  },
+  comma: "、",
   stopped: "已停止",
   failed: "未能完成",
 
@@ -405,9 +420,23 @@ const en = {
       continues ? "to go on" : "from the start"
     }`,
   unchecked: "Not all of the schema was checked",
-  uncheckedWhat: (what) => `Not checked: ${what.join(", ")}.`,
+  uncheckedWhat: (what) => `Not checked: ${what}.`,
+  reasons: { cost: "what would take too long" },
   mended: "The answer’s JSON was mended",
-  mendedWhat: (what) => `Mended: ${what.join(", ")}.`,
+  mendedWhat: (what) => `Mended: ${what}.`,
+  slips: {
+    comma: "a comma too many",
+    comment: "comments",
+    control: "raw control characters",
+    ellipsis: "an ellipsis",
+    escape: "escapes that are none",
+    literal: "literals of another language",
+    name: "names without quotes",
+    punctuation: "full-width punctuation",
+    quote: "quotes of another kind",
+    space: "unusual white space",
+  },
+  comma: ", ",
   stopped: "Stopped",
   failed: "Not completed",
 

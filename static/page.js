@@ -364,8 +364,12 @@ function showEnd({ valid, errors = [], unchecked = [], mended = [], usage }) {
       words: () => ({
         title: unchecked.length > 0 ? say.unchecked : say.mended,
         text: [
-          ...unchecked.length > 0 ? [say.uncheckedWhat(unchecked)] : [],
-          ...mended.length > 0 ? [say.mendedWhat(mended)] : [],
+          ...unchecked.length > 0
+            ? [say.uncheckedWhat(named(unchecked, say.reasons))]
+            : [],
+          ...mended.length > 0
+            ? [say.mendedWhat(named(mended, say.slips))]
+            : [],
         ].join(say.gap),
       }),
       isQuiet: true,
@@ -420,6 +424,14 @@ function showError(error, ended) {
   });
 }
 
+/**
+ * @param {string[]} names
+ * @param {Record<string, string>} words
+ */
+function named(names, words) {
+  return names.map((name) => words[name] ?? name).join(say.comma);
+}
+
 /** Says that the model is asked once more. @param {{ data: string }} event */
 function showAttempt({ data }) {
   if (!data.startsWith('{"status":"attempt"')) return;
@@ -436,6 +448,9 @@ function speak() {
   say = messages[language];
   document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
   headers.set("Accept-Language", document.documentElement.lang);
+  /** @type {HTMLAnchorElement} */ (byId("readme")).href = language === "zh"
+    ? "README.zh-CN.md"
+    : "README.md";
   speakStatic();
   byId("wire").dataset["hint"] = say.wireHint;
   byId("wire-note").textContent = say.wireNote(300);
@@ -485,9 +500,17 @@ function showBeside(what) {
 
 /** @param {string} name */
 function showModel(name) {
-  const demo = /demo|演示/i.test(name);
+  const demo = name === "demo";
   byId("model").textContent = name && (demo ? say.demo : say.model(name));
   if (demo) form.offerFaults();
+}
+
+/** Asks who would answer, which starts nothing. */
+async function meetModel() {
+  const response = await fetch(address, { method: "HEAD" })
+    .catch(() => undefined);
+  const name = response?.headers.get("Fieldstream-Model");
+  if (name === "demo") form.offerFaults();
 }
 
 /** @param {string} text @returns {Promise<boolean>} Whether it has been copied. */
@@ -569,6 +592,7 @@ byId("language").addEventListener("click", () => {
 addEventListener("pagehide", save);
 setInterval(listen, 1_000);
 
+meetModel();
 const earlier = recall();
 form.fill(earlier);
 if (earlier) {

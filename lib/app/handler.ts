@@ -138,17 +138,17 @@ class Routes {
     return response;
   }
 
-  #helloworld(
+  async #helloworld(
     request: Request,
     info: ConnectionInfo,
   ): Promise<Response> {
-    const { config: { schema, schemaGiven }, streams, onPrompt } =
+    const { config: { model, schema, schemaGiven }, streams, onPrompt } =
       this.#options;
     allowMethods(request, ["GET", "POST", "DELETE", "HEAD"], STREAM_METHODS);
     this.#checkPage(request);
     const principal = this.#access.identify(request, addressOf(info));
     if (principal === undefined) throw unauthorized();
-    return streams.handle(request, {
+    const response = await streams.handle(request, {
       ...principal,
       question: ({ input, body }) => {
         // A schema does not fit into a query.
@@ -163,6 +163,11 @@ class Routes {
       },
       onStart: (id, { prompt }) => onPrompt?.(id, prompt!),
     });
+    if (request.method === "HEAD") {
+      // The page offers what the demo model can do before it is asked anything.
+      response.headers.set("fieldstream-model", encodeURI(model.model));
+    }
+    return response;
   }
 
   /** Refuses what no page of ours, and nobody who wants to read, would send. */

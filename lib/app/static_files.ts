@@ -1,4 +1,4 @@
-/** The files in `static/`, each read once. */
+/** The files in `static/`, and the project's texts; each is read once. */
 
 import { serveDir } from "@std/http/file-server";
 import { HttpError, methodNotAllowed } from "../wire/http_error.ts";
@@ -14,10 +14,14 @@ const PAGE_HEADERS = {
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 };
 
-const FOLDER = `${import.meta.dirname}/../../static`;
+const ROOT = `${import.meta.dirname}/../..`;
+const FOLDER = `${ROOT}/static`;
 
 /** A name in the folder, which has no others in it. All else is not looked for. */
 const PATH = /^\/(?:\w[\w.-]{0,99})?$/;
+
+/** What the page links to: shown as text, which Markdown is. */
+const DOCUMENTS = /^\/(?:README(?:\.zh-CN)?|docs\/[a-z]{1,20})\.md$/;
 
 /** A file as it is sent. */
 interface StaticFile {
@@ -54,9 +58,10 @@ export class StaticFiles {
   }
 
   async #read(pathname: string): Promise<StaticFile> {
-    const response = PATH.test(pathname)
+    const isDocument = DOCUMENTS.test(pathname);
+    const response = isDocument || PATH.test(pathname)
       ? await serveDir(new Request(`http://localhost${pathname}`), {
-        fsRoot: FOLDER,
+        fsRoot: isDocument ? ROOT : FOLDER,
         quiet: true,
       })
       : undefined;
@@ -68,7 +73,9 @@ export class StaticFiles {
     const { headers } = response;
     const file = {
       bytes: await response.bytes(),
-      type: headers.get("content-type") ?? "application/octet-stream",
+      type: isDocument
+        ? "text/plain; charset=utf-8"
+        : headers.get("content-type") ?? "application/octet-stream",
       etag: headers.get("etag") ?? `"${crypto.randomUUID()}"`,
     };
     this.#files.set(pathname, file);

@@ -486,6 +486,7 @@ Deno.test("HEAD and OPTIONS start nothing", async () => {
     });
     assertEquals([head.status, head.body], [200, null]);
     assertEquals(head.headers.get("content-type"), "text/event-stream");
+    assertEquals(head.headers.get("fieldstream-model"), "scripted");
     for (const path of ["/helloworld", "/", "/health", "/nowhere"]) {
       const options = await fetch(`${server.url}${path}${query}`, {
         method: "OPTIONS",

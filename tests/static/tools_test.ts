@@ -90,13 +90,8 @@ browserTest(
 browserTest("has the demo model misbehave", async (stage) => {
   const { page, text, phase } = stage;
   assertEquals(Object.keys(zh.faults), Object.keys(DEMO_PROMPTS));
-  assert(await page.$("#misbehave[hidden]"));
-  const call = await ask(stage);
-  call.say('{"title":"');
+  // Before anything has been asked.
   await page.waitForSelector("#misbehave:not([hidden])");
-  call.say('雨"}');
-  call.end();
-  await phase("complete");
   await page.click("#misbehave summary");
   for (const name of ["demo:think", "demo:cut"]) {
     const next = stage.model.nextCall();
@@ -217,6 +212,57 @@ browserTest("shows what is empty, and what is null", async (stage) => {
     ['""', "[]", "{}", "null", "[]", '""', "x"],
   );
 });
+
+browserTest("leads to what there is to read", async (stage) => {
+  const { page, server } = stage;
+  const links = () =>
+    page.evaluate(`[...document.querySelectorAll("nav a")].map((a) => a.href)`);
+  const inChinese = await links() as string[];
+  await page.click("#language");
+  const inEnglish = await links() as string[];
+  assert(inChinese[0]!.endsWith("/README.zh-CN.md"));
+  assert(inEnglish[0]!.endsWith("/README.md"));
+  for (const url of new Set([...inChinese, ...inEnglish])) {
+    if (!url.startsWith(server.url)) continue;
+    const response = await fetch(url);
+    assertEquals(response.status, 200);
+    assertMatch(response.headers.get("content-type")!, /^text\/plain/);
+    assertMatch(await response.text(), /^# /);
+  }
+  for (const path of ["/deno.json", "/docs/page.png", "/docs/..%2fx.md"]) {
+    const response = await fetch(server.url + path);
+    assertEquals(response.status, 404);
+    await response.body?.cancel();
+  }
+});
+
+browserTest(
+  "tells what was mended, and what was not checked",
+  async (stage) => {
+    const { page, phase, text } = stage;
+    await page.click("input[value=custom]");
+    const schema = {
+      type: "object",
+      properties: { a: { type: "string", pattern: "x" } },
+    };
+    await setValue(stage, "#schema", JSON.stringify(schema));
+    const call = await ask(stage);
+    call.say('{"a":"b",}');
+    call.end();
+    await phase("complete");
+    await page.waitForSelector("#notice.quiet:not([hidden])");
+    assertEquals(await text("#notice-title"), zh.unchecked);
+    assertEquals(
+      await text("#notice-text"),
+      zh.uncheckedWhat("pattern") + zh.mendedWhat(zh.slips["comma"]!),
+    );
+    await page.click("#language");
+    assertEquals(
+      await text("#notice-text"),
+      "Not checked: pattern. Mended: a comma too many.",
+    );
+  },
+);
 
 browserTest("shows where an answer was cut", async (stage) => {
   const { page, phase } = stage;
