@@ -296,7 +296,10 @@ export const ANSWERS: Answer[] = [
     },
   },
   {
-    topics: ["hello", "hi", "hey", "hello world", "good morning", "hi there"],
+    topics: [
+      ...["hello", "hi", "hey", "hello world", "good morning", "hi there"],
+      ...["who are you", "what can you do", "help"],
+    ],
     fields: {
       title: "Hello to You, Too",
       summary:

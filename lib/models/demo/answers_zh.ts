@@ -265,7 +265,17 @@ export const ANSWERS: Answer[] = [
     },
   },
   {
-    topics: ["你好", "您好", "hello", "hi", "早上好", "晚上好", "你好，世界"],
+    topics: [
+      ...[
+        "你好",
+        "您好",
+        "早上好",
+        "晚上好",
+        "你是谁",
+        "你会什么",
+        "你能做什么",
+      ],
+    ],
     fields: {
       title: "你也好",
       summary:

@@ -27,7 +27,7 @@ export function lookUp<T>(
 
 /** What a topic may be dressed in: "the history of coffee" is about coffee. */
 const DRESS =
-  /^(?:please )?(?:(?:introduce|describe|explain|what(?: is| are|['’]s)) )?(?:(?:the )?(?:history|story|basics|world) of )?(?:(?:an?|the) )?|^什么是|的?(?:历史|故事|由来|知识|奥秘)$|是什么$|是怎么回事$/g;
+  /^(?:please )?(?:(?:introduce|describe|explain|what(?: is| are|['’]s)) )?(?:(?:the )?(?:history|story|basics|world) of )?(?:(?:an?|the) )?|^什么是|的?(?:历史|故事|由来|知识|奥秘|介绍|简介|科普)$|是什么$|是怎么回事$/g;
 
 /**
  * Finds what is known by heart: of several answers on a topic, the first of
