@@ -27,10 +27,9 @@ const ALIVE: Part = { type: "alive" };
 export type ToError = (fault: Fault) => ModelError;
 
 /**
- * Reads an answer to its end. A reader that brings its own buffer costs a sixth
- * of the default one.
+ * Reads an answer to its end.
  *
- * @param body A byte stream.
+ * @param body A byte stream, where there are any: read so, it costs a sixth.
  * @param onPart Called with what the model says.
  * @param toError Makes what is thrown of an error that the provider tells of.
  */
@@ -41,15 +40,15 @@ export async function readAnswer(
 ): Promise<void> {
   const answer = new AnswerReader(onPart, toError);
   const decoder = new TextDecoder();
-  const reader = body.getReader({ mode: "byob" });
+  const { read, cancel } = open(body);
   let buffer = new Uint8Array(READ_SIZE);
   let bytes = 0;
   try {
     while (!answer.ended) {
-      const { done, value } = await reader.read(buffer);
+      const { done, value } = await read(buffer);
       if (done) break;
       answer.read(decoder.decode(value, { stream: true }), value.length);
-      buffer = new Uint8Array(value.buffer);
+      buffer = new Uint8Array(value.buffer as ArrayBuffer);
       bytes += value.length;
       if (bytes < TURN_BYTES) continue;
       bytes = 0;
@@ -58,7 +57,26 @@ export async function readAnswer(
     answer.readEnd();
   } finally {
     answer.sayThought();
-    await reader.cancel().catch(() => {});
+    await cancel().catch(() => {});
+  }
+}
+
+/** Reads into a buffer of one's own, but in Bun, whose bodies are no byte streams. */
+function open(body: ReadableStream<Uint8Array>): {
+  read(
+    buffer: Uint8Array<ArrayBuffer>,
+  ): Promise<ReadableStreamReadResult<Uint8Array>>;
+  cancel(): Promise<void>;
+} {
+  try {
+    const reader = body.getReader({ mode: "byob" });
+    return {
+      read: (buffer) => reader.read(buffer),
+      cancel: () => reader.cancel(),
+    };
+  } catch {
+    const reader = body.getReader();
+    return { read: () => reader.read(), cancel: () => reader.cancel() };
   }
 }
 

@@ -184,6 +184,23 @@ Deno.test("a provider's stream is read through a socket", async () => {
   }
 });
 
+Deno.test("a provider's stream is read where bodies are no byte streams", async () => {
+  const frames = [delta({ content: "{}" }), finish];
+  let canceled = false;
+  const body = new ReadableStream<Uint8Array>({
+    pull(controller) {
+      const frame = frames.shift() ?? "data: [DONE]\n\n";
+      controller.enqueue(encoder.encode(frame));
+    },
+    cancel: () => void (canceled = true),
+  }, { highWaterMark: 0 });
+  const fetch = () => Promise.resolve(new Response(body));
+  const { parts, error } = await answerOf({ ...options, fetch });
+  assertEquals(error, undefined);
+  assertEquals(parts[0], { type: "text", text: "{}" });
+  assert(canceled);
+});
+
 Deno.test("only the first choice is read", async () => {
   const { parts } = await answerTo(
     event({
