@@ -28,8 +28,12 @@ export function generationId(): string;
  * @property {string} [message]
  * @property {string} [finish_reason]
  * @property {Record<string, unknown>} [usage] As the provider counts it.
- * @property {boolean} [valid] Whether the answer fits the schema, if there is one.
- * @property {{ pointer: string, message: string }[]} [errors] Where it does not.
+ * @property {boolean} [valid] Whether the answer fits the schema, if there is one
+ * and as far as it was judged.
+ * @property {{ pointer: string, keyword: string, message: string }[]} [errors]
+ * Where it does not.
+ * @property {string[]} [unchecked] Why something was not judged: keywords, or
+ * `cost`.
  */
 /**
  * How the connection fares:
@@ -201,7 +205,8 @@ export type EndEvent = {
      */
     usage?: Record<string, unknown>;
     /**
-     * Whether the answer fits the schema, if there is one.
+     * Whether the answer fits the schema, if there is one
+     * and as far as it was judged.
      */
     valid?: boolean;
     /**
@@ -209,8 +214,14 @@ export type EndEvent = {
      */
     errors?: {
         pointer: string;
+        keyword: string;
         message: string;
     }[];
+    /**
+     * Why something was not judged: keywords, or
+     * `cost`.
+     */
+    unchecked?: string[];
 };
 /**
  * How the connection fares:

@@ -48,8 +48,12 @@ import { applyDelta, deltaBetween } from "./apply_delta.js";
  * @property {string} [message]
  * @property {string} [finish_reason]
  * @property {Record<string, unknown>} [usage] As the provider counts it.
- * @property {boolean} [valid] Whether the answer fits the schema, if there is one.
- * @property {{ pointer: string, message: string }[]} [errors] Where it does not.
+ * @property {boolean} [valid] Whether the answer fits the schema, if there is one
+ * and as far as it was judged.
+ * @property {{ pointer: string, keyword: string, message: string }[]} [errors]
+ * Where it does not.
+ * @property {string[]} [unchecked] Why something was not judged: keywords, or
+ * `cost`.
  */
 
 /**

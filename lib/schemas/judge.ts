@@ -6,22 +6,25 @@
  * from the verdicts on what it holds. Nothing of the document is kept but what
  * the verdicts need.
  *
+ * It is long, for all of it shares what is known of the value that is judged.
+ *
  * @module
  */
 
 import { joinPointer } from "../json_patch.ts";
+import { evaluatedBy } from "./evaluated.ts";
+import { type Frame, newFrame, pointerOf } from "./frames.ts";
+import { Meter, Stop } from "./meter.ts";
 import {
   ARRAY,
-  BOOLEAN,
   INTEGER,
-  namesOfTypes,
+  kindOf,
   type Node,
-  NULL,
-  NUMBER,
   OBJECT,
   type Program,
   type Reference,
   STRING,
+  wrongType,
 } from "./nodes.ts";
 import {
   FINAL,
@@ -33,10 +36,10 @@ import {
   type Step,
 } from "./states.ts";
 import {
+  countCharacters,
   Ids,
   isMultiple,
   keyOf,
-  type MemberIds,
   nameOf,
   type Scalar,
 } from "./values.ts";
@@ -70,66 +73,13 @@ export interface ValidationResult {
 /** How many violations are told. */
 export const MAX_VIOLATIONS = 10;
 
-// Work is counted in units: one subschema, or something as small, looked at for
-// one value.
-/** Between two pauses; 0.1 to 1 ms. */
-const WORK_AT_ONCE = 2_000;
-/** For a document, and for each of its values so much more. */
-const WORK = 2_000_000;
-const WORK_PER_VALUE = 32;
-
-/** Judging has ended before the document. */
-export class Stop extends Error {}
-
-/** A verdict that counts if nothing else evaluates the element or member. */
-interface Unevaluated {
-  key: string | number;
-  verdict: number;
-  held: Violation[] | undefined;
-}
-
-/** The elements that satisfy `contains`, or may. */
-interface Matches {
-  sure: number;
-  maybe: number;
-  /** The keywords that leave it open. */
-  why: number;
-  /** Where they are, and their verdicts; only if that matters. */
-  readonly places: [number, number][];
-}
-
-/** An object or array that has begun and not ended. */
-interface Frame {
-  readonly parent: Frame | undefined;
-  readonly key: string | number;
-  readonly step: Step;
-  readonly isArray: boolean;
-  /** What is known so far, for each of the state's subschemas. */
-  readonly verdicts: number[];
-  /** All names or indexes, if something is to be said of the unevaluated. */
-  readonly keys: (string | number)[];
-  // These are made when they are needed.
-  /** Violations that wait for the end, by the index of the subschema. */
-  held?: (Violation[] | undefined)[];
-  unevaluated?: Map<Node, Unevaluated[]>;
-  matches?: Map<Node, Matches>;
-  /** Where the elements were, by their ids: to find one that comes again. */
-  places?: Map<number, number>;
-  /** How many members or elements have begun. */
-  count: number;
-  /** The names, as far as the schema speaks of them. */
-  readonly names: Set<string>;
-  /** Whether it has to be compared with others. */
-  readonly wantsId: boolean;
-  readonly elementIds: number[];
-  readonly memberIds: MemberIds[];
-}
-
 /**
  * Judges one document: `enter` a member or element, then say that it is an
  * `atom`, or `open` it, enter what it holds, and `close` it.
  */
 export class Judge {
+  /** What it has cost. */
+  readonly meter = new Meter();
   readonly #program: Program;
   readonly #states: States;
   readonly #ids = new Ids();
@@ -149,9 +99,6 @@ export class Judge {
 
   /** What open objects and arrays keep of what they hold. */
   #kept = 0;
-  #work = 0;
-  #pauseAt = WORK_AT_ONCE;
-  #budget = WORK;
 
   readonly #violations = new Map<string, Violation>();
   /** On the document; `undefined` until it has ended. */
@@ -160,7 +107,7 @@ export class Judge {
   /** Begins with a document. */
   constructor(program: Program) {
     this.#program = program;
-    this.#states = new States(program);
+    this.#states = new States(program, this.meter);
     this.#step = { state: this.#states.root(), links: [] };
   }
 
@@ -188,25 +135,9 @@ export class Judge {
     };
   }
 
-  /** How much work there was. */
-  get work(): number {
-    return this.#work + this.#states.work;
-  }
-
   /** How much is kept: so many things of some 100 bytes. */
   get size(): number {
-    return this.#states.size + this.#ids.size + this.#kept;
-  }
-
-  /** Whether a pause is due, and then `resume()`. */
-  get due(): boolean {
-    return this.work >= this.#pauseAt;
-  }
-
-  /** @throws {Stop} If it has become too much work. */
-  resume(): void {
-    if (this.work > this.#budget || this.#states.full) throw new Stop();
-    this.#pauseAt = this.work + WORK_AT_ONCE;
+    return this.meter.states + this.#ids.size + this.#kept;
   }
 
   /** Whether nothing is to be judged of the value, nor of what it holds. */
@@ -222,7 +153,7 @@ export class Judge {
     frame.count++;
     if (state.hasUnevaluated) frame.keys.push(key);
     this.#kept++;
-    this.#budget += WORK_PER_VALUE;
+    this.meter.allow();
     if (typeof key === "number") {
       this.#step = this.#states.element(state, key);
       if (frame.count > state.maxItems) this.#countOut(frame, "maxItems");
@@ -235,7 +166,7 @@ export class Judge {
         this.#countOut(frame, "maxProperties");
       }
     }
-    this.#work += 1 + this.#step.links.length;
+    this.meter.work += 1 + this.#step.links.length;
     for (const { slot, target, use, keyword } of this.#step.links) {
       if (target !== false || use !== "all") continue;
       this.#fail(frame, slot, keyword, [], this.#pointer());
@@ -246,21 +177,15 @@ export class Judge {
   open(isArray: boolean): void {
     const step = this.#step;
     const { nodes, types, hasComposites } = step.state;
-    const frame: Frame = {
-      parent: this.#frame,
-      key: this.#key,
+    const frame = newFrame(
+      this.#frame,
+      this.#key,
       step,
       isArray,
-      verdicts: nodes.map(() => TRUE),
-      count: 0,
-      names: new Set(),
-      keys: [],
-      wantsId: this.#wantsId() || hasComposites,
-      elementIds: [],
-      memberIds: [],
-    };
+      this.#wantsId() || hasComposites,
+    );
     this.#frame = frame;
-    this.#work += 1 + nodes.length;
+    this.meter.work += 1 + nodes.length;
     const kind = isArray ? ARRAY : OBJECT;
     if ((types & kind) === 0) {
       for (const [slot, node] of nodes.entries()) {
@@ -283,7 +208,7 @@ export class Judge {
     // Two units may be one character.
     const isPassed = length > 2 * maxLength && before <= 2 * maxLength;
     if (!isFirst && !isPassed) return;
-    this.#work += nodes.length;
+    this.meter.work += nodes.length;
     for (const [slot, node] of nodes.entries()) {
       const role = roles[slot] === FINAL ? FINAL : SILENT;
       if ((node.types & STRING) === 0) {
@@ -308,7 +233,7 @@ export class Judge {
     const { nodes, roles } = frame.step.state;
     this.#closing = frame;
     const id = frame.wantsId ? yield* this.#idOfFrame(frame) : -1;
-    this.#work += 1 + nodes.length;
+    this.meter.work += 1 + nodes.length;
     for (const [slot, node] of nodes.entries()) {
       const role = roles[slot]!;
       this.#held[node.index] = frame.held?.[node.index];
@@ -323,17 +248,12 @@ export class Judge {
         verdict = and(verdict, yield* this.#judgeRest(frame, node, role));
       }
       this.#verdicts[node.index] = and(verdict, frame.verdicts[slot]!);
-      if (this.due) yield* this.#pause();
+      if (this.meter.due) yield* this.meter.pause();
     }
     this.#closing = undefined;
     this.#frame = frame.parent;
     this.#kept -= frame.count;
     this.#leave(frame.step, frame.key, id);
-  }
-
-  *#pause(): Generator<void> {
-    yield;
-    this.resume();
   }
 
   /** What the value that has been judged means for what holds it. */
@@ -345,7 +265,7 @@ export class Judge {
     }
     for (const link of links) this.#count(frame, link, key);
     if (id === -1) return;
-    this.#work++;
+    this.meter.work++;
     if (frame.wantsId) {
       if (typeof key === "number") frame.elementIds.push(id);
       else frame.memberIds.push([this.#ids.ofScalar(key), id]);
@@ -382,7 +302,7 @@ export class Judge {
         }
         if (frame.step.state.hasUnevaluated) {
           matches.places.push([key as number, verdict]);
-          this.#work += 16;
+          this.meter.work += 16;
         }
         if (matches.sure === node.maxContains + 1) {
           this.#fail(frame, slot, "maxContains", [node.maxContains]);
@@ -397,7 +317,7 @@ export class Judge {
         all.set(node, list);
         list.push({ key, verdict, held: this.#held[(target as Node).index] });
         // It takes memory, too.
-        this.#work += 16;
+        this.meter.work += 16;
       }
     }
   }
@@ -440,7 +360,7 @@ export class Judge {
     const { state, links } = this.#states.names(frame.step.state);
     if (links.length === 0) return;
     this.#judgeAtom(state, name);
-    this.#work += links.length;
+    this.meter.work += links.length;
     for (const { slot, target } of links) {
       const verdict = this.#verdictOf(target);
       frame.verdicts[slot] = and(frame.verdicts[slot]!, verdict);
@@ -453,7 +373,7 @@ export class Judge {
 
   #judgeAtom({ nodes, roles }: State, value: Scalar): void {
     const kind = kindOf(value);
-    this.#work += 1 + nodes.length;
+    this.meter.work += 1 + nodes.length;
     let id: number | undefined;
     const idOf = () => id ??= this.#idOf(value);
     let length: number | undefined;
@@ -504,7 +424,7 @@ export class Judge {
   }
 
   #lengthOf(text: string): number {
-    this.#work += text.length >> 6;
+    this.meter.work += text.length >> 6;
     return countCharacters(text);
   }
 
@@ -517,7 +437,7 @@ export class Judge {
     }
     const { multipleOf } = node;
     if (multipleOf === undefined) return verdict;
-    this.#work += 4;
+    this.meter.work += 4;
     if (!Number.isFinite(value)) {
       return and(verdict, unjudged(UNKNOWN, "multipleOf"));
     }
@@ -554,7 +474,7 @@ export class Judge {
     if (ids === undefined) {
       ids = new Set(values.map((value) => this.#ids.of(value)));
       this.#choices.set(values, ids);
-      this.#work += values.length;
+      this.meter.work += values.length;
     }
     return ids;
   }
@@ -586,16 +506,16 @@ export class Judge {
       verdict = FALSE;
       this.#report(role, node, "minProperties", [node.minProperties]);
     }
-    this.#work += node.required.length;
+    this.meter.work += node.required.length;
     for (const name of node.required) {
       if (names.has(name)) continue;
       verdict = FALSE;
       this.#report(role, node, "required", [short(nameOf(name))]);
     }
     for (const { name, required } of node.dependentRequired) {
-      this.#work++;
+      this.meter.work++;
       if (!names.has(name)) continue;
-      this.#work += required.length;
+      this.meter.work += required.length;
       for (const other of required) {
         if (names.has(other)) continue;
         verdict = FALSE;
@@ -612,7 +532,7 @@ export class Judge {
     if (!node.appliesInPlace) return TRUE;
     let verdict = TRUE;
     const must = (target: Reference, keyword: string) => {
-      this.#work++;
+      this.meter.work++;
       verdict = and(verdict, this.#verdictOf(target));
       if (target === false) this.#report(role, node, keyword, []);
       else if (target !== true) {
@@ -621,11 +541,11 @@ export class Judge {
     };
     for (const { keyword, target } of node.all) must(target, keyword);
     for (const { name, target } of node.dependencies) {
-      this.#work++;
+      this.meter.work++;
       if (names?.has(name)) must(target, "dependentSchemas");
     }
     const each = (targets: Reference[]) => {
-      this.#work += targets.length;
+      this.meter.work += targets.length;
       return targets.map((target) => this.#verdictOf(target));
     };
     if (node.anyOf !== undefined) {
@@ -677,11 +597,16 @@ export class Judge {
     if (node[keyword] === undefined || others !== undefined || !rest.length) {
       return TRUE;
     }
-    const evaluated = yield* this.#evaluatedBy(frame, node);
+    const evaluated = yield* evaluatedBy(
+      frame,
+      node,
+      this.#verdictOf,
+      this.meter,
+    );
     let verdict = TRUE;
     for (const each of rest) {
-      this.#work++;
-      if (this.due) yield* this.#pause();
+      this.meter.work++;
+      if (this.meter.due) yield* this.meter.pause();
       const { key, verdict: own, held } = typeof each === "object"
         ? each
         : { key: each, verdict: FALSE, held: undefined };
@@ -698,82 +623,6 @@ export class Judge {
     return verdict;
   }
 
-  /** How sure it is that a subschema, or one in place of it, evaluates them. */
-  *#evaluatedBy(
-    frame: Frame,
-    node: Node,
-  ): Generator<void, (key: string | number) => number> {
-    let all = FALSE;
-    const byKey = new Map<string | number, number>();
-    const evaluate = (key: string | number, sureness: number) => {
-      this.#work++;
-      byKey.set(key, anyOf([byKey.get(key) ?? FALSE, sureness]));
-    };
-    const applied = new Map<Node, number>();
-    const pending: [Reference, number][] = [[node, TRUE]];
-    for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-      const [target, sureness] = next;
-      if (this.due) yield* this.#pause();
-      this.#work++;
-      if (typeof target === "boolean") continue;
-      const before = applied.get(target) ?? FALSE;
-      if (levelOf(before) >= levelOf(sureness)) continue;
-      applied.set(target, sureness);
-      const rest = frame.isArray
-        ? [target.items, target.unevaluatedItems]
-        : [target.additionalProperties, target.unevaluatedProperties];
-      if (rest[0] !== undefined || rest[1] !== undefined && target !== node) {
-        all = anyOf([all, sureness]);
-        if (levelOf(all) === TRUE) break;
-      }
-      if (frame.isArray) {
-        for (const index of target.prefixItems.keys()) {
-          evaluate(index, sureness);
-        }
-        const matches = frame.matches?.get(target);
-        for (const [index, verdict] of matches?.places ?? []) {
-          if (this.due) yield* this.#pause();
-          evaluate(index, and(sureness, verdict));
-        }
-      } else {
-        this.#work += target.properties.size;
-        for (const name of target.properties.keys()) {
-          if (frame.names.has(name)) evaluate(name, sureness);
-        }
-      }
-      pending.push(...this.#inPlaceOf(target, sureness, frame.names));
-    }
-    return (key) => {
-      const own = byKey.get(typeof key === "string" ? keyOf(key) : key);
-      return own === undefined ? all : anyOf([all, own]);
-    };
-  }
-
-  /** What applies in place of a subschema, and how sure it is that it does. */
-  *#inPlaceOf(
-    node: Node,
-    sureness: number,
-    names: Set<string>,
-  ): Generator<[Reference, number]> {
-    for (const { target } of node.all) yield [target, sureness];
-    for (const { name, target } of node.dependencies) {
-      this.#work++;
-      if (names.has(name)) yield [target, sureness];
-    }
-    for (const targets of [node.anyOf ?? [], node.oneOf ?? []]) {
-      for (const target of targets) {
-        this.#work++;
-        yield [target, and(sureness, this.#verdictOf(target))];
-      }
-    }
-    if (node.if !== undefined) {
-      const test = this.#verdictOf(node.if);
-      yield [node.if, and(sureness, test)];
-      yield [node.then, and(sureness, test)];
-      yield [node.else, and(sureness, not(test))];
-    }
-  }
-
   *#idOfFrame(frame: Frame): Generator<void, number> {
     const steps = frame.isArray
       ? this.#ids.ofArray(frame.elementIds)
@@ -781,20 +630,20 @@ export class Judge {
     for (;;) {
       const step = steps.next();
       if (step.done === true) return step.value;
-      this.#work += step.value;
-      if (this.due) yield* this.#pause();
+      this.meter.work += step.value;
+      if (this.meter.due) yield* this.meter.pause();
     }
   }
 
   #idOf(value: Scalar): number {
-    this.#work++;
+    this.meter.work++;
     return this.#ids.ofScalar(value);
   }
 
-  #verdictOf(target: Reference): number {
+  readonly #verdictOf = (target: Reference): number => {
     if (typeof target === "boolean") return target ? TRUE : FALSE;
     return this.#verdicts[target.index]!;
-  }
+  };
 
   /** Whether the value that comes next has to be compared with others. */
   #wantsId(): boolean {
@@ -868,42 +717,4 @@ function keep(
 
 function isFull(violations: Violation[] | undefined): boolean {
   return violations !== undefined && violations.length >= MAX_VIOLATIONS;
-}
-
-function pointerOf(frame: Frame): string {
-  const keys: (string | number)[] = [];
-  for (let at = frame; at.parent !== undefined; at = at.parent) {
-    keys.push(at.key);
-  }
-  return keys.reduceRight<string>(joinPointer, "");
-}
-
-function wrongType(node: Node, kind: number): string[] {
-  const isNumber = (kind & (NUMBER | INTEGER)) !== 0;
-  const [found] = namesOfTypes(isNumber ? NUMBER | INTEGER : kind);
-  return [found!, ...namesOfTypes(node.types)];
-}
-
-function kindOf(value: Scalar): number {
-  switch (typeof value) {
-    case "string":
-      return STRING;
-    case "number":
-      return Number.isInteger(value) ? INTEGER : NUMBER;
-    case "boolean":
-      return BOOLEAN;
-    default:
-      return NULL;
-  }
-}
-
-/** How many Unicode characters: the length that JSON Schema speaks of. */
-function countCharacters(text: string): number {
-  let count = text.length;
-  for (let index = 1; index < text.length; index++) {
-    const isPair = (text.charCodeAt(index) & 0xfc00) === 0xdc00 &&
-      (text.charCodeAt(index - 1) & 0xfc00) === 0xd800;
-    if (isPair) count--;
-  }
-  return count;
 }

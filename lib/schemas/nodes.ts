@@ -5,7 +5,7 @@
  * @module
  */
 
-import { keyOf } from "./values.ts";
+import { keyOf, type Scalar } from "./values.ts";
 import { isObject, type JsonSchema, resolveReference } from "./schema.ts";
 
 /** The kinds of JSON values, one bit each; an integer is a number too. */
@@ -43,13 +43,34 @@ function isChoice({ choices, all, anyOf, oneOf }: Node): boolean {
 }
 
 /** The names of kinds, as `type` has them. */
-export function namesOfTypes(types: number): string[] {
+function namesOfTypes(types: number): string[] {
   const names = Object.keys(TYPE_BITS).filter((name) =>
     (TYPE_BITS[name]! & ~types) === 0
   );
   return names.includes("number")
     ? names.filter((name) => name !== "integer")
     : names;
+}
+
+/** The kind of a value that holds no others. */
+export function kindOf(value: Scalar): number {
+  switch (typeof value) {
+    case "string":
+      return STRING;
+    case "number":
+      return Number.isInteger(value) ? INTEGER : NUMBER;
+    case "boolean":
+      return BOOLEAN;
+    default:
+      return NULL;
+  }
+}
+
+/** A type that is none of those wanted, and those, as a violation says it. */
+export function wrongType(node: Node, kind: number): string[] {
+  const isNumber = (kind & (NUMBER | INTEGER)) !== 0;
+  const [found] = namesOfTypes(isNumber ? NUMBER | INTEGER : kind);
+  return [found!, ...namesOfTypes(node.types)];
 }
 
 /** A subschema, as another refers to it: `true` and `false` need no node. */

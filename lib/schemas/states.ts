@@ -9,6 +9,7 @@
  * @module
  */
 
+import type { Meter } from "./meter.ts";
 import type { Node, Program, Reference } from "./nodes.ts";
 
 // What becomes of the violations that a subschema finds. Of two roles the
@@ -64,29 +65,15 @@ export interface State {
   readonly byIndex: (Step | undefined)[];
 }
 
-/** How many subschemas and links there may be in all: some 20 MB. */
-const MAX_SLOTS = 200_000;
-
 /** Makes the states that a document needs. */
 export class States {
   readonly #program: Program;
   readonly #byKey = new Map<string, State>();
-  #slots = 0;
-  /** How much work it was to make them: subschemas looked at. */
-  work = 0;
+  readonly #meter: Meter;
 
-  constructor(program: Program) {
+  constructor(program: Program, meter: Meter) {
     this.#program = program;
-  }
-
-  /** How many subschemas and links there are in them. */
-  get size(): number {
-    return this.#slots;
-  }
-
-  /** Whether they would take too much memory. */
-  get full(): boolean {
-    return this.#slots > MAX_SLOTS;
+    this.#meter = meter;
   }
 
   /** The state of the document. */
@@ -164,8 +151,8 @@ export class States {
         targets.set(target, Math.max(role, targets.get(target) ?? SILENT));
       }, node);
     }
-    this.work += state.nodes.length + links.length;
-    this.#slots += 1 + links.length;
+    this.#meter.work += state.nodes.length + links.length;
+    this.#meter.states += 1 + links.length;
     return { state: this.#stateOf(targets), links };
   }
 
@@ -173,13 +160,13 @@ export class States {
   #stateOf(targets: Map<Node, number>): State {
     const key = [...targets].map(([{ index }, role]) => `${index}:${role}`)
       .sort().join();
-    this.work += 2 * targets.size;
+    this.#meter.work += 2 * targets.size;
     const known = this.#byKey.get(key);
     if (known !== undefined) return known;
     const roles = new Map<Node, number>();
     const add = (target: Reference | undefined, role: number) => {
       if (target === undefined || typeof target === "boolean") return;
-      this.work++;
+      this.#meter.work++;
       const before = roles.get(target);
       if (before !== undefined && before >= role) return;
       roles.set(target, role);
@@ -201,8 +188,8 @@ export class States {
       sorted.map(([node]) => node),
       sorted.map(([, role]) => role),
     );
-    this.work += 4 * sorted.length;
-    this.#slots += 1 + sorted.length;
+    this.#meter.work += 4 * sorted.length;
+    this.#meter.states += 1 + sorted.length;
     this.#byKey.set(key, state);
     return state;
   }

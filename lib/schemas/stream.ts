@@ -5,7 +5,8 @@
  */
 
 import { type Operation, unescapeKey } from "../json_patch.ts";
-import { Judge, Stop, type ValidationResult } from "./judge.ts";
+import { Judge, type ValidationResult } from "./judge.ts";
+import { Stop } from "./meter.ts";
 import type { Program } from "./nodes.ts";
 import type { Pause } from "./validation.ts";
 import type { Scalar } from "./values.ts";
@@ -129,10 +130,8 @@ export class StreamValidation {
       if (this.#hasDuplicates || this.#hasStopped) continue;
       try {
         yield* this.#take(operation);
-        if (this.#judge.due) {
-          yield;
-          this.#judge.resume();
-        }
+        const { meter } = this.#judge;
+        if (meter.due) yield* meter.pause();
       } catch (error) {
         if (!(error instanceof Stop)) throw error;
         this.#hasStopped = true;

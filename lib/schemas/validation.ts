@@ -4,7 +4,8 @@
  * @module
  */
 
-import { Judge, Stop, type ValidationResult } from "./judge.ts";
+import { Judge, type ValidationResult } from "./judge.ts";
+import { Stop } from "./meter.ts";
 import { compile } from "./nodes.ts";
 import type { JsonSchema } from "./schema.ts";
 import type { Scalar } from "./values.ts";
@@ -80,10 +81,7 @@ function* read(judge: Judge, document: unknown): Generator<void> {
   };
   take(document);
   for (let cursor = open.at(-1); cursor !== undefined; cursor = open.at(-1)) {
-    if (judge.due) {
-      yield;
-      judge.resume();
-    }
+    if (judge.meter.due) yield* judge.meter.pause();
     if (cursor.next === cursor.length) {
       open.pop();
       yield* judge.close();

@@ -190,3 +190,14 @@ function power(base: bigint, exponent: number, modulus: bigint): bigint {
   }
   return result;
 }
+
+/** How many Unicode characters: the length that JSON Schema speaks of. */
+export function countCharacters(text: string): number {
+  let count = text.length;
+  for (let index = 1; index < text.length; index++) {
+    const isPair = (text.charCodeAt(index) & 0xfc00) === 0xdc00 &&
+      (text.charCodeAt(index - 1) & 0xfc00) === 0xd800;
+    if (isPair) count--;
+  }
+  return count;
+}

@@ -457,7 +457,7 @@ function judge(schema: JsonSchema, value: unknown): number {
     for (const _ of judge.close());
   };
   walk(value);
-  return judge.work;
+  return judge.meter.work;
 }
 
 Deno.test("each keyword in each other costs once for each pair of schema and value", () => {

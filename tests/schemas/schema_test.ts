@@ -109,6 +109,58 @@ Deno.test("checkSchema refuses references that do not resolve in the document", 
   }
 });
 
+Deno.test("checkSchema takes what zod makes of its schemas", () => {
+  // z.toJSONSchema of zod 4.1: of each kind of it, what is not in others here.
+  const email = {
+    type: "string",
+    format: "email",
+    pattern: "^(?:[A-Za-z0-9_'+\\-]+\\.)*[A-Za-z0-9_+-]@(?:[A-Za-z]+\\.)+$",
+  };
+  const object = (properties: JsonSchema) => ({
+    type: "object",
+    properties,
+    required: Object.keys(properties),
+    additionalProperties: false,
+  });
+  const $schema = "https://json-schema.org/draft/2020-12/schema";
+  const schemas: JsonSchema[] = [
+    { $schema, ...object({ email, name: { type: "string", default: "a" } }) },
+    { $schema, type: "array", items: object({ a: email }), minItems: 1 },
+    object({
+      ip: { allOf: [email, { type: "string", contentEncoding: "base64" }] },
+      i: { type: "integer", minimum: -9007199254740991, multipleOf: 0.1 },
+      never: { not: {} },
+      any: {},
+      literal: { enum: ["a", 1, null] },
+      record: {
+        type: "object",
+        propertyNames: { type: "string", pattern: "^a" },
+        additionalProperties: { type: "number", exclusiveMinimum: 0 },
+      },
+      tuple: {
+        type: "array",
+        prefixItems: [{ type: "string" }],
+        items: { type: "number", readOnly: true, examples: [1] },
+      },
+    }),
+    {
+      $schema,
+      $id: "https://example.com/Recipe",
+      id: "Recipe",
+      oneOf: [object({ k: { const: "a" } }), object({ k: { const: "b" } })],
+    },
+    {
+      $schema: "http://json-schema.org/draft-07/schema#",
+      ...object({ kids: { type: "array", items: { $ref: "#" } } }),
+      definitions: {
+        Shared: object({ x: { $ref: "#/definitions/Y" } }),
+        Y: {},
+      },
+    },
+  ];
+  for (const schema of schemas) assertEquals(checkSchema(schema), schema);
+});
+
 Deno.test("checkSchema follows references, whatever their names", () => {
   const schema = checkSchema({
     type: "object",
