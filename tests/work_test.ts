@@ -44,7 +44,10 @@ const texts: Record<string, (size: number) => string> = {
 
 /** The whole way of a text, from the parser to a client. */
 function run(text: string, pieceSize: number, keepValues: boolean) {
-  const parser = new JsonPatchParser({ maxPointerLength: 128 });
+  const parser = new JsonPatchParser({
+    maxPointerLength: 128,
+    maxNumberLength: Infinity,
+  });
   const processor = new IncrementalProcessor({ keepValues });
   let operations = 0;
   let sent = 0;
