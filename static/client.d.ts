@@ -27,6 +27,8 @@ export function generationId(): string;
  * @typedef {object} EndEvent
  * @property {string} [message]
  * @property {string} [finish_reason]
+ * @property {string[]} [mended] The kinds of slips that were mended, where there
+ * were any: then the value is what the model meant, not what it wrote.
  * @property {Record<string, unknown>} [usage] As the provider counts it.
  * @property {boolean} [valid] Whether the answer fits the schema, if there is one
  * and as far as it was judged.
@@ -200,6 +202,11 @@ export type StartEvent = {
 export type EndEvent = {
     message?: string;
     finish_reason?: string;
+    /**
+     * The kinds of slips that were mended, where there
+     * were any: then the value is what the model meant, not what it wrote.
+     */
+    mended?: string[];
     /**
      * As the provider counts it.
      */

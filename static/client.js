@@ -47,6 +47,8 @@ import { applyDelta, deltaBetween } from "./apply_delta.js";
  * @typedef {object} EndEvent
  * @property {string} [message]
  * @property {string} [finish_reason]
+ * @property {string[]} [mended] The kinds of slips that were mended, where there
+ * were any: then the value is what the model meant, not what it wrote.
  * @property {Record<string, unknown>} [usage] As the provider counts it.
  * @property {boolean} [valid] Whether the answer fits the schema, if there is one
  * and as far as it was judged.
