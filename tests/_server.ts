@@ -173,6 +173,7 @@ export function testConfig(
     prompt: "a prompt",
     schema: DEFAULT_SCHEMA,
     schemaGiven: false,
+    addresses: new Map([["/helloworld", "open" as const]]),
     accessTokens: [],
     corsOrigins: "*",
     trustProxy: false,

@@ -4,6 +4,7 @@ import { DEFAULT_LIMITS, type Limits } from "../answers/limits.ts";
 import { createDemoFetch, DEMO_MODEL } from "../models/demo/model.ts";
 import type { ModelOptions } from "../models/openai.ts";
 import { DEFAULT_SCHEMA, type JsonSchema } from "../schemas/schema.ts";
+import type { Address, Endpoint } from "./endpoints.ts";
 import { SETTINGS, type SettingValue } from "./settings.ts";
 
 /** All settings. */
@@ -17,6 +18,8 @@ export interface Config {
   schema: JsonSchema;
   /** Whether that is the user's own, so that answers are validated by it. */
   schemaGiven: boolean;
+  /** What may be asked at each address. */
+  addresses: ReadonlyMap<string, Address>;
   /** Who may; empty: anyone. */
   accessTokens: string[];
   /**
@@ -114,6 +117,10 @@ export function readConfig(environment: Environment = Deno.env): Config {
     prompt: read("PROMPT")!,
     schema: schema ?? DEFAULT_SCHEMA,
     schemaGiven: schema !== undefined,
+    addresses: addressesOf(
+      read("OPEN_QUESTIONS")!,
+      read("ENDPOINTS_FILE") ?? new Map(),
+    ),
     accessTokens: read("ACCESS_TOKENS") ?? [],
     corsOrigins: read("CORS_ORIGINS")!,
     trustProxy: read("TRUST_PROXY")!,
@@ -128,6 +135,21 @@ export function readConfig(environment: Environment = Deno.env): Config {
   // From here on, what is missing for being wrong has been told.
   if (mistakes.length > 0) throw new ConfigError(mistakes.join("\n"));
   return config;
+}
+
+/** `/helloworld` is there unless the file says otherwise. */
+function addressesOf(
+  open: boolean,
+  endpoints: Map<string, Endpoint | false>,
+): Map<string, Address> {
+  const addresses = new Map<string, Address>([
+    ["/helloworld", open ? "open" : "own"],
+  ]);
+  for (const [path, endpoint] of endpoints) {
+    if (endpoint === false) addresses.delete(path);
+    else addresses.set(path, endpoint);
+  }
+  return addresses;
 }
 
 /** What must not be in a log, also not inside JSON; the longest first. */

@@ -3,7 +3,7 @@
 import type { Limits } from "../answers/limits.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import type { JsonSchema } from "../schemas/schema.ts";
-import type { FieldStreams } from "../server.ts";
+import type { AnswerQuestion, AskedQuestion, FieldStreams } from "../server.ts";
 import { allowMembers, readJsonObject } from "../wire/body.ts";
 import { Budgets } from "../wire/budgets.ts";
 import { addCorsHeaders, preflight, STREAM_METHODS } from "../wire/cors.ts";
@@ -16,6 +16,8 @@ import {
 import { promptTooLong, WORDS } from "../wire/messages.ts";
 import { Access } from "./access.ts";
 import type { Config } from "./config.ts";
+import { askEndpoint } from "./endpoint_question.ts";
+import type { Address, Endpoint } from "./endpoints.ts";
 import { PAGE_METHODS, StaticFiles } from "./static_files.ts";
 
 /** What the routes need. */
@@ -82,9 +84,11 @@ class Routes {
     if (request.method === "OPTIONS") return preflight();
     const url = URL.parse(request.url);
     if (url === null) throw new HttpError(400, "bad_request", WORDS.host);
+    const address = this.#options.config.addresses.get(url.pathname);
+    if (address !== undefined) return this.#ask(address, request, info);
     switch (url.pathname) {
-      case "/helloworld":
-        return this.#helloworld(request, info);
+      case "/endpoints":
+        return this.#listEndpoints(request);
       case "/health":
         return this.#health(request);
       case "/session":
@@ -138,28 +142,25 @@ class Routes {
     return response;
   }
 
-  async #helloworld(
+  /** An address at which answers are asked for. */
+  async #ask(
+    address: Address,
     request: Request,
     info: ConnectionInfo,
   ): Promise<Response> {
-    const { config: { model, schema, schemaGiven }, streams, onPrompt } =
-      this.#options;
+    const { config: { model }, streams, onPrompt } = this.#options;
     allowMethods(request, ["GET", "POST", "DELETE", "HEAD"], STREAM_METHODS);
     this.#checkPage(request);
     const principal = this.#access.identify(request, addressOf(info));
     if (principal === undefined) throw unauthorized();
     const response = await streams.handle(request, {
       ...principal,
-      question: ({ input, body }) => {
-        // A schema does not fit into a query.
-        allowMembers(body, ["prompt", "schema"]);
-        const prompt = request.method === "POST" ? body.prompt : input.prompt;
-        const isOwn = body.schema !== undefined;
-        return {
-          prompt: this.#readPrompt(prompt),
-          schema: isOwn ? body.schema as JsonSchema : schema,
-          validated: isOwn || schemaGiven,
-        };
+      question: async (asked) => {
+        const question = typeof address === "string"
+          ? this.#readQuestion(address, asked)
+          : await this.#fillIn(address, asked);
+        this.#checkLength(question.prompt!);
+        return question;
       },
       onStart: (id, { prompt }) => onPrompt?.(id, prompt!),
     });
@@ -170,6 +171,62 @@ class Routes {
     return response;
   }
 
+  /** What a client asks in its own words, or what the server is set to. */
+  #readQuestion(
+    address: "open" | "own",
+    { input, body, request }: AskedQuestion,
+  ): AnswerQuestion {
+    const { prompt, schema, schemaGiven } = this.#options.config;
+    // A schema does not fit into a query.
+    allowMembers(body, ["prompt", "schema"]);
+    const own = request.method === "POST" ? body.prompt : input.prompt;
+    const isOwn = body.schema !== undefined;
+    const isAsked = own !== undefined && own !== "";
+    if (address === "own" && (isAsked || isOwn)) {
+      throw new HttpError(403, "forbidden", WORDS.closed);
+    }
+    if (isAsked && typeof own !== "string") {
+      throw new HttpError(400, "bad_request", WORDS.prompt);
+    }
+    return {
+      prompt: isAsked ? own : prompt,
+      schema: isOwn ? body.schema as JsonSchema : schema,
+      validated: isOwn || schemaGiven,
+    };
+  }
+
+  #fillIn(
+    endpoint: Endpoint,
+    { input, body, request }: AskedQuestion,
+  ): Promise<AnswerQuestion> {
+    allowMembers(body, ["input"]);
+    const isQuery = request.method === "GET";
+    return askEndpoint(endpoint, input, isQuery, this.#body.clock);
+  }
+
+  #checkLength(prompt: string): void {
+    const { promptCharacters } = this.#options.config.limits;
+    if (prompt.length <= promptCharacters) return;
+    const words = promptTooLong(promptCharacters, prompt.length);
+    throw new HttpError(413, "too_large", words);
+  }
+
+  /** Which addresses there are, and what may be asked there. */
+  #listEndpoints(request: Request): Response {
+    allowMethods(request, ["GET", "HEAD"], PAGE_METHODS);
+    this.#checkPage(request);
+    const { addresses, model, schema } = this.#options.config;
+    const endpoints = [...addresses].map(([path, address]) =>
+      typeof address === "string"
+        ? { path, open: address === "open", schema }
+        : { path, open: false, input: address.input, schema: address.schema }
+    );
+    return Response.json(
+      { model: model.model, endpoints },
+      { headers: { "cache-control": "no-store" } },
+    );
+  }
+
   /** Refuses what no page of ours, and nobody who wants to read, would send. */
   #checkPage(request: Request): void {
     const { headers } = request;
@@ -178,24 +235,6 @@ class Routes {
     if (isEmbedded || !this.#access.allowsOrigin(request)) {
       throw new HttpError(403, "forbidden", WORDS.forbidden);
     }
-  }
-
-  #readPrompt(prompt: unknown): string {
-    const { promptCharacters } = this.#options.config.limits;
-    if (prompt === undefined || prompt === "") {
-      return this.#options.config.prompt;
-    }
-    if (typeof prompt !== "string") {
-      throw new HttpError(400, "bad_request", WORDS.prompt);
-    }
-    if (prompt.length > promptCharacters) {
-      throw new HttpError(
-        413,
-        "too_large",
-        promptTooLong(promptCharacters, prompt.length),
-      );
-    }
-    return prompt;
   }
 }
 

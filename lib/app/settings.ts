@@ -4,6 +4,7 @@ import { DEFAULT_LIMITS, type Limits } from "../answers/limits.ts";
 import { CONTINUATIONS, type Continue } from "../models/continuation.ts";
 import type { ModelOptions } from "../models/openai.ts";
 import { checkSchema, type JsonSchema } from "../schemas/schema.ts";
+import { type Endpoint, parseEndpoints } from "./endpoints.ts";
 
 /** What one variable of the environment means. */
 export interface Setting<T> {
@@ -107,6 +108,19 @@ export const SETTINGS = {
       "a file with a JSON Schema, where a request brings none; without it a title and a summary",
     expected: "a file that holds a JSON Schema",
     parse: readSchema,
+  },
+  OPEN_QUESTIONS: {
+    fallback: "true",
+    purpose: "with `false`, `/helloworld` answers `PROMPT` and its schema only",
+    expected: "true or false",
+    parse: parseFlag,
+  },
+  ENDPOINTS_FILE: {
+    fallback: "",
+    purpose: "a file with addresses of your own",
+    expected: "a file that holds a JSON object of endpoints",
+    parse: (path: string): Map<string, Endpoint | false> =>
+      parseEndpoints(Deno.readTextFileSync(path)),
   },
   ACCESS_TOKENS: {
     fallback: "",

@@ -60,6 +60,10 @@ export const WORDS = {
   },
   token: { zh: "token 应为字符串", en: "token must be a string" },
   prompt: { zh: "prompt 应为字符串", en: "prompt must be a string" },
+  closed: {
+    zh: "这里只回答固定的问题",
+    en: "Only one question is answered here",
+  },
   input: { zh: "input 应为 JSON 对象", en: "input must be a JSON object" },
 } satisfies Record<string, Words>;
 
