@@ -19,7 +19,10 @@ const READ_SIZE = 65536;
 const SILENT_BYTES = 8_000_000;
 
 /** After how many bytes others have their turn: a flood may be all there. */
-const TURN_BYTES = 262_144;
+const TURN_BYTES = 1_048_576;
+
+const BRACE = 0x7b;
+const BRACE_END = 0x7d;
 
 const ALIVE: Part = { type: "alive" };
 
@@ -220,11 +223,12 @@ class AnswerReader {
    * its event has ended: with some providers it never does.
    */
   #readData(data: string): void {
-    const isWhole = data.startsWith("{") && data.endsWith("}");
-    const chunk = isWhole ? parse(data) : undefined;
+    const isWhole = data.charCodeAt(0) === BRACE &&
+      data.charCodeAt(data.length - 1) === BRACE_END;
+    const chunk = isWhole ? parse(data) as Chunk | undefined : undefined;
     if (
-      isObject(chunk) &&
-      (this.#pending.length === 0 || "choices" in chunk || "error" in chunk)
+      chunk !== undefined &&
+      (this.#pending.length === 0 || chunk.choices || chunk.error)
     ) {
       this.#readChunk(chunk, data);
     } else {
@@ -265,6 +269,14 @@ class AnswerReader {
 
   #readChunk(chunk: Chunk, data: string): void {
     const { choices } = chunk;
+    // The short way: most chunks are one piece of content, and nothing else.
+    const content = this.#answering ? this.#contentOnly(chunk) : undefined;
+    if (content !== undefined) {
+      this.#silent = 0;
+      this.#heard = true;
+      this.#onPart({ type: "text", text: content });
+      return;
+    }
     const choice = Array.isArray(choices) ? this.#choiceOf(choices) : undefined;
     if (choice !== undefined) this.#readChoice(choice, data);
     const usage = chunk.usage || choice?.usage || chunk.x_groq?.usage;
@@ -274,6 +286,23 @@ class AnswerReader {
         (choice && faultIn({ error: choice.error }));
       if (fault !== undefined) throw this.#toError(fault);
     }
+  }
+
+  /** The content of a chunk that says nothing else; else `undefined`. */
+  #contentOnly({ choices, usage, error }: Chunk): string | undefined {
+    if (usage || error || !Array.isArray(choices) || choices.length !== 1) {
+      return undefined;
+    }
+    const choice = choices[0] as Choice | null;
+    if (choice?.index !== this.#choice) return undefined;
+    if (choice!.finish_reason || choice!.error) return undefined;
+    const delta = choice!.delta as Delta | null | undefined;
+    const content = delta?.content;
+    if (typeof content !== "string" || content === "") return undefined;
+    for (const name in delta) {
+      if (name !== "content" && name !== "role") return undefined;
+    }
+    return content;
   }
 
   #choiceOf(choices: unknown[]): Choice | undefined {
