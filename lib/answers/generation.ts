@@ -125,7 +125,7 @@ const ATTEMPTS = 3;
 const FIRST_PAUSE = 500;
 
 /** How much of what could not be read is kept, for the log. */
-const UNREAD = 1_000;
+const UNREAD = 4_000;
 
 /** How much of a refusal clients are told, in UTF-16 units. */
 const MAX_REFUSAL = 10_000;

@@ -169,8 +169,8 @@ export interface FaultContext {
   headers?: Headers | undefined;
 }
 
-/** How much is kept of what a provider says of a failure. */
-const MESSAGE_LENGTH = 2000;
+/** How much is kept of what a provider says of a failure; the log cuts again. */
+const MESSAGE_LENGTH = 10_000;
 
 /**
  * The one way from what a provider says of a failure to a code, for the

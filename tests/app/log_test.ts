@@ -1,0 +1,85 @@
+// What the log tells of answers that have failed, and what it does not.
+
+import { assert, assertMatch, assertStringIncludes } from "@std/assert";
+import { ServerProcess } from "../_process.ts";
+import { readEvents } from "../_server.ts";
+import { Upstream, type UpstreamCall } from "../_upstream.ts";
+
+const secret = "sk-secret-of-the-provider";
+
+/** The log's line of an answer. */
+async function lineOf(script: (call: UpstreamCall) => void): Promise<string> {
+  await using upstream = new Upstream(script);
+  await using server = await ServerProcess.start({
+    OPENAI_MODEL: "stub",
+    OPENAI_API_KEY: secret,
+    OPENAI_BASE_URL: upstream.url,
+  });
+  const response = await fetch(`${server.url}/helloworld`);
+  const [first] = await Array.fromAsync(readEvents(response));
+  const start = `generation ${first!.data.id}`;
+  await server.awaitOutput(start);
+  return server.output.slice(server.output.indexOf(start)).trimEnd();
+}
+
+Deno.test("the log tells what the provider said", async () => {
+  const lines: [script: (call: UpstreamCall) => void, told: RegExp][] = [
+    [(call) => {
+      call.write("data: ping\n\ndata: null\n\n");
+      call.say('{"title":"a","summary":"b"}');
+      call.end();
+    }, / end .* ignored=2 first_ignored="ping"$/],
+    [
+      (call) => {
+        call.say("I would rather not.");
+        call.end();
+      },
+      / no_json .* status=200 content_type="text\/event-stream" finish_reason=stop unread="I would rather not\."/,
+    ],
+    [
+      (call) => {
+        call.say('{"title":"a" oops');
+        call.end();
+      },
+      / malformed_json .* finish_reason=none unread="\{\\"title\\":\\"a\\" oops"/,
+    ],
+    [(call) => {
+      call.say('{"title":"a');
+      call.close();
+    }, / upstream_unavailable .* finish_reason=none/],
+    [(call) => {
+      call.say('{"title":"a');
+      call.end("network_error");
+    }, / upstream_unavailable .* finish_reason=network_error/],
+    [
+      (call) => {
+        const headers = { "content-type": "text/html" };
+        call.respond(new Response("<h1>no</h1>", { status: 404, headers }));
+      },
+      / upstream_rejected .* status=404 content_type="text\/html" .* error=ModelError: 404 <h1>no<\/h1>/,
+    ],
+  ];
+  for (const [script, told] of lines) assertMatch(await lineOf(script), told);
+});
+
+Deno.test("the log holds no secret, and no half of one where it cuts", async () => {
+  for (const before of [180, 190, 200, 990]) {
+    const text = "x".repeat(before) + secret + "y".repeat(2_000);
+    const scripts = [
+      (call: UpstreamCall) => {
+        call.write(`data: ${text}\n\n`);
+        call.say(text);
+        call.end();
+      },
+      (call: UpstreamCall) => {
+        call.respond(new Response(text, { status: 400 }));
+      },
+    ];
+    for (const script of scripts) {
+      const line = await lineOf(script);
+      assert(!line.includes("sk-"), line);
+      assertStringIncludes(line, "x".repeat(180));
+      assert(line.length < 2_000, String(line.length));
+    }
+  }
+});
