@@ -108,7 +108,8 @@ const OTHER_SPACE = /[\v\f\u0085\u200b-\u200d\u2060\p{Z}\ufeff]/u;
 
 /** Whether the unit is white space, JSON's or not. */
 export function isSpace(unit: string): boolean {
-  return isJsonSpace(unit) || (unit !== "" && OTHER_SPACE.test(unit));
+  if (unit > " " && unit < "\x7f") return false;
+  return isJsonSpace(unit) || OTHER_SPACE.test(unit);
 }
 
 /** Whether the unit opens a string. */

@@ -61,7 +61,8 @@ for (const tag of TAGS.keys()) {
 
 /** `<think type="deep">`: a name, and anything behind white space. */
 const WITH_ATTRIBUTES = /^(<\/?[a-z:_]+)\s[^<>]*(>?)$/;
-const MAX_LENGTH = 256;
+const MAX_LENGTH = 128;
+const LONGEST = Math.max(...Array.from(TAGS.keys(), ({ length }) => length));
 
 /**
  * Reads what may be a tag.
@@ -70,6 +71,11 @@ const MAX_LENGTH = 256;
  * @returns The tag; `"part"` if it may become one; `undefined` if it cannot.
  */
 export function readTag(text: string): Tag | "part" | undefined {
+  const last = text.charCodeAt(text.length - 1);
+  // Behind a name only its end matters: what came before has been looked at.
+  if (text.length > LONGEST && last !== 0x3c && last !== 0x3e) {
+    return text.length > MAX_LENGTH ? undefined : "part";
+  }
   const tag = text.toLowerCase();
   if (BEGINNINGS.has(tag)) return "part";
   const known = TAGS.get(tag);
