@@ -137,16 +137,11 @@ function listenOrExit(
   }
 }
 
-function announce(
-  { host, model, accessTokens }: Config,
-  { port }: Deno.NetAddr,
-): void {
+function announce(config: Config, { port }: Deno.NetAddr): void {
+  const { host, model, accessTokens } = config;
+  console.log(describeAnswers(config));
   // Only the demo model is not reached by the network.
-  if (model.fetch !== undefined) {
-    console.log(
-      "The built-in demo model answers. Set ARK_API_KEY for a real one.",
-    );
-  } else if (accessTokens.length === 0) {
+  if (model.fetch === undefined && accessTokens.length === 0) {
     console.log(
       "Warning: without ACCESS_TOKENS, anyone who reaches this address, and any web page its users visit, can spend your tokens.",
     );
@@ -161,6 +156,27 @@ const ERROR_LENGTH = 1000;
 const UNREAD_LENGTH = 200;
 
 /** @param redact Called before anything is cut: half a secret is not known. */
+/** Who answers what, and which key is not spent. */
+function describeAnswers({ model, addresses, idleKey }: Config): string {
+  const what = [...addresses].map(([path, address]) =>
+    typeof address !== "string"
+      ? `${path}: its own question`
+      : address === "open"
+      ? `${path}: any question`
+      : `${path}: PROMPT only`
+  ).join(", ");
+  const where = new URL(model.baseURL);
+  where.username = where.password = where.search = "";
+  const who = model.fetch === undefined
+    ? `${model.model} answers, by ${where} (${what}).`
+    : `The built-in demo model answers (${what}). Set ARK_API_KEY for a real one.`;
+  if (idleKey === undefined) return who;
+  const why = model.fetch === undefined
+    ? "ARK_API_KEY comes first"
+    : "OPENAI_MODEL is not set";
+  return `${who} ${idleKey} is not used, as ${why}.`;
+}
+
 function describe(
   answer: FinishedAnswer,
   redact: (text: string) => string,

@@ -173,6 +173,7 @@ export function testConfig(
     prompt: "a prompt",
     schema: DEFAULT_SCHEMA,
     schemaGiven: false,
+    idleKey: undefined,
     addresses: new Map([["/helloworld", "open" as const]]),
     accessTokens: [],
     corsOrigins: "*",

@@ -140,7 +140,7 @@ Deno.test("without a key the demo model answers, and a key that lies around is n
   await program.logged(
     / generation \S+ end characters=\d+ tokens=\d+ first_token=\d+ms duration=\d+ms\n/,
   );
-  assertMatch(program.log, /demo model answers\. Set ARK_API_KEY/);
+  assertMatch(program.log, /demo model answers .*Set ARK_API_KEY/);
   assertEquals(upstream.calls, []);
 });
 
@@ -267,7 +267,7 @@ Deno.test("the first command says little, where the page is last, and ends when 
     .filter((line) => line !== "" && !line.includes(" generation "));
   assertEquals(lines, [
     "Task start deno -A start.ts",
-    "The built-in demo model answers. Set ARK_API_KEY for a real one.",
+    "The built-in demo model answers (/helloworld: any question). Set ARK_API_KEY for a real one.",
     `fieldstream listens on ${url}/`,
   ]);
 });

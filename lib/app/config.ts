@@ -18,6 +18,8 @@ export interface Config {
   schema: JsonSchema;
   /** Whether that is the user's own, so that answers are validated by it. */
   schemaGiven: boolean;
+  /** A key that is set, and that nothing is asked with. */
+  idleKey: string | undefined;
   /** What may be asked at each address. */
   addresses: ReadonlyMap<string, Address>;
   /** Who may; empty: anyone. */
@@ -76,6 +78,7 @@ export function readConfig(environment: Environment = Deno.env): Config {
   const limits = read("LIMITS") ?? DEFAULT_LIMITS;
   const arkKey = read("ARK_API_KEY");
   const openaiModel = read("OPENAI_MODEL");
+  const openaiKey = read("OPENAI_API_KEY");
   const common = {
     responseFormat: read("RESPONSE_FORMAT")!,
     systemRole: read("SYSTEM_ROLE")!,
@@ -94,7 +97,7 @@ export function readConfig(environment: Environment = Deno.env): Config {
     model = {
       ...common,
       baseURL: read("OPENAI_BASE_URL")!,
-      apiKey: read("OPENAI_API_KEY"),
+      apiKey: openaiKey,
       model: openaiModel,
     };
   } else {
@@ -117,6 +120,9 @@ export function readConfig(environment: Environment = Deno.env): Config {
     prompt: read("PROMPT")!,
     schema: schema ?? DEFAULT_SCHEMA,
     schemaGiven: schema !== undefined,
+    idleKey: openaiKey === undefined || openaiKey === model.apiKey
+      ? undefined
+      : "OPENAI_API_KEY",
     addresses: addressesOf(
       read("OPEN_QUESTIONS")!,
       read("ENDPOINTS_FILE") ?? new Map(),

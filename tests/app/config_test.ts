@@ -29,6 +29,7 @@ Deno.test("without settings the demo model answers everybody on port 5001", () =
     prompt: "请介绍科技发展的新趋势",
     schema: DEFAULT_SCHEMA,
     schemaGiven: false,
+    idleKey: undefined,
     addresses: new Map([["/helloworld", "open" as const]]),
     accessTokens: [],
     corsOrigins: "*",
@@ -114,6 +115,16 @@ Deno.test("a key chooses Ark, a model's name any provider, and a key that lies a
   }
 });
 
+Deno.test("a key that nothing is asked with is told", () => {
+  const key = { OPENAI_API_KEY: "k" };
+  const idle = (settings: Record<string, string>) => configOf(settings).idleKey;
+  assertEquals(idle({}), undefined);
+  assertEquals(idle(key), "OPENAI_API_KEY");
+  assertEquals(idle({ ...key, ARK_API_KEY: "a" }), "OPENAI_API_KEY");
+  assertEquals(idle({ ...key, OPENAI_MODEL: "m" }), undefined);
+  assertEquals(idle({ ARK_API_KEY: "a", OPENAI_MODEL: "m" }), undefined);
+});
+
 Deno.test("settings are read", () => {
   const file = Deno.makeTempFileSync();
   try {
@@ -138,6 +149,7 @@ Deno.test("settings are read", () => {
       prompt: "Hello",
       schema,
       schemaGiven: true,
+      idleKey: undefined,
       addresses: new Map([["/helloworld", "open" as const]]),
       accessTokens: ["0123456789abcdef", "fedcba9876543210"],
       corsOrigins: ["https://a.example", "http://localhost:8080"],
