@@ -139,16 +139,6 @@ const NOT_ALLOWED: Words = {
  * @param violation What is wrong; nothing else is looked at.
  * @param language In which language to say it.
  * @returns A sentence of at most 200 UTF-16 units.
- *
- * @example Say it twice
- * ```ts
- * import { assertEquals } from "@std/assert";
- * import { describeViolation } from "./violations.ts";
- *
- * const violation = { pointer: "/n", keyword: "minimum", values: [5] };
- * assertEquals(describeViolation(violation, "en"), "Number is less than 5.");
- * assertEquals(describeViolation(violation, "zh"), "数字小于 5。");
- * ```
  */
 export function describeViolation(
   { keyword, values }: Pick<Violation, "keyword" | "values">,
