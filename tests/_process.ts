@@ -1,5 +1,7 @@
 /** main.ts as a process of its own. */
 
+import { SETTINGS } from "../lib/app/settings.ts";
+
 let flags: Promise<string[]> | undefined;
 
 /** What lets it run where JSR cannot be reached: see without_jsr/flags.ts. */
@@ -56,8 +58,7 @@ export class ServerProcess implements AsyncDisposable {
     settings: Record<string, string>,
     { terminal = false }: { terminal?: boolean } = {},
   ): Promise<ServerProcess> {
-    const names =
-      "PORT,HOST,PROMPT,LIMITS,SCHEMA_FILE,MODEL_PARAMETERS,RESPONSE_FORMAT,SYSTEM_ROLE,CONTINUE,ARK_API_KEY,ARK_BASE_URL,ARK_MODEL,OPENAI_API_KEY,OPENAI_BASE_URL,OPENAI_MODEL,ACCESS_TOKENS,CORS_ORIGINS,TRUST_PROXY,LOG_PROMPTS";
+    const names = Object.keys(SETTINGS).join(",");
     // A setting that is empty is none, whatever the environment has.
     const none = Object.fromEntries(names.split(",").map((name) => [name, ""]));
     const args = [

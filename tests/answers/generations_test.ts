@@ -148,6 +148,27 @@ Deno.test("a generation lingers when its last reader has left, and only then", a
   assert(model.calls[0]!.signal.aborted);
 });
 
+Deno.test("a generation whose process stood still lingers for a moment more", async () => {
+  const model = new ScriptedModel();
+  const { generations, clock } = setUp(model.ask);
+  const generation = start(generations);
+  const reader = new Reader(clock, generation);
+  await turn();
+  await reader.body.cancel();
+  clock.jump(100_000);
+  clock.tick(0);
+  // Whoever wanted to come back could not.
+  const again = new Reader(clock, generation);
+  clock.tick(20_000);
+  assertEquals(generations.running, 1);
+  await again.body.cancel();
+  clock.jump(100_000);
+  clock.tick(2_999);
+  assertEquals(generations.running, 1);
+  clock.tick(1);
+  assertEquals(generations.running, 0);
+});
+
 Deno.test("a poll while somebody reads ends nothing", async () => {
   const model = new ScriptedModel();
   const { generations, clock } = setUp(model.ask);
