@@ -39,6 +39,23 @@ Deno.test("an answer is judged as its value is, duplicate names or not", async (
   );
 });
 
+Deno.test("a draft that was not the value is not judged", async () => {
+  const schema = { type: "object", properties: { a: { type: "number" } } };
+  const drafts = [
+    '{"a":"x"}</think>{"a":1}',
+    '{"a":"x","a":"y"}</think>{"a":1,"a":2}',
+    '{"a":"x"</think>{"a":1}',
+    'Say {"a":x} so.</think>{"a":1}',
+  ];
+  for (const text of drafts) {
+    const judged = (schema: JsonSchema) =>
+      validateAnswer(transcriptOf(text), schema, {}, () => undefined);
+    assertEquals(await judged(schema), { valid: true }, text);
+    const { valid, errors } = await judged({ required: ["b"] });
+    assertEquals([valid, errors?.length], [false, 1], text);
+  }
+});
+
 /** A clock by which each look at it takes 10 ms: every pause is one. */
 class SlowClock extends TestClock {
   override now(): number {
