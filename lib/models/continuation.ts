@@ -29,6 +29,8 @@ const ADDRESSES: [prefix: RegExp, Continue][] = [
   [/^https:\/\/api\.deepseek\.com\/beta(?:\/|$)/, "prefix"],
   [/^https:\/\/api\.mistral\.ai\//, "prefix"],
   [/^https:\/\/ark\.[\w-]+\.volces\.com\//, "trailing"],
+  // The built-in demo model.
+  [/^https:\/\/demo\.invalid\//, "trailing"],
 ];
 
 /**

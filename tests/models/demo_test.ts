@@ -7,6 +7,7 @@ import {
 } from "@std/assert";
 import fc from "fast-check";
 import type { Clock } from "../../lib/clock.ts";
+import { readConfig } from "../../lib/app/config.ts";
 import { writeDocument } from "../../lib/models/demo/document.ts";
 import {
   createDemoFetch,
@@ -18,6 +19,7 @@ import {
   DEFAULT_SCHEMA,
   type JsonSchema,
 } from "../../lib/schemas/schema.ts";
+import { createAsk } from "../../lib/models/openai.ts";
 import { LANGUAGES } from "../../lib/models/demo/words.ts";
 import { validateAtOnce } from "../schemas/_validate.ts";
 import { presets } from "../../static/presets.js";
@@ -900,6 +902,30 @@ Deno.test("the demo model goes on from anywhere, and begins again if it does not
   assertEquals(other.text, text);
   const thinking = await answerTo("demo:think 猫", { after: soFar("{") });
   assertEquals(thinking.others.reasoning_content, undefined);
+});
+
+Deno.test("the demo model goes on where the server asks it to", async () => {
+  const { model } = readConfig({ get: () => undefined });
+  const askModel = createAsk({
+    ...model,
+    fetch: createDemoFetch({ tokensPerSecond: Infinity }),
+  });
+  assert(askModel.continues);
+  const textOf = async (continuation?: string) => {
+    let text = "";
+    await askModel(
+      {
+        prompt: "猫",
+        schema: DEFAULT_SCHEMA,
+        ...(continuation !== undefined && { continuation }),
+      },
+      new AbortController().signal,
+      (part) => text += part.type === "text" ? part.text : "",
+    );
+    return text;
+  };
+  const whole = await textOf();
+  assertEquals(await textOf(whole.slice(0, 100)), whole.slice(100));
 });
 
 Deno.test("the demo model stops for length, and goes on", async () => {
