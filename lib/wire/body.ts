@@ -1,7 +1,7 @@
 /** Request bodies: JSON objects that are neither too large nor too slow. */
 
 import type { Limits } from "../answers/limits.ts";
-import type { Clock } from "../clock.ts";
+import { type Clock, Deadline } from "../clock.ts";
 import { HttpError } from "./http_error.ts";
 import { bodyTooLarge, unknownMember, WORDS } from "./messages.ts";
 
@@ -55,10 +55,12 @@ async function readText(
   if (request.body === null) return "";
   const reader = request.body.getReader();
   let isLate = false;
-  const timer = clock.setTimeout(() => {
+  const due = clock.now() + bodySeconds * 1000;
+  const deadline = new Deadline(clock, () => due, () => {
     isLate = true;
     reader.cancel().catch(() => {});
-  }, bodySeconds * 1000);
+  });
+  deadline.watch();
   const decoder = new TextDecoder("utf-8", { fatal: true });
   let text = "";
   let bytes = 0;
@@ -77,7 +79,7 @@ async function readText(
     if (error instanceof HttpError) throw error;
     throw new HttpError(400, "bad_request", WORDS.bodyNotText);
   } finally {
-    clock.clearTimeout(timer);
+    deadline.clear();
     await reader.cancel().catch(() => {});
   }
   if (isLate) throw new HttpError(400, "bad_request", WORDS.bodyLate);

@@ -735,6 +735,36 @@ Deno.test("a resume is charged by what it makes the server send", async () => {
   for (let n = 0; n < 20; n++) assertEquals(await statusFrom(length), 200);
 });
 
+Deno.test("a body is late where the client is slow, not where the server stood still", async () => {
+  for (const [pause, status] of [[0, 202], [2_999, 202], [3_000, 400]]) {
+    const clock = new TestClock();
+    const model = new ScriptedModel();
+    await using server = startServer({ ask: model.ask, clock });
+    const reading = Promise.withResolvers<
+      ReadableStreamDefaultController<Uint8Array>
+    >();
+    const body = new ReadableStream<Uint8Array>({
+      start: (controller) => reading.resolve(controller),
+    });
+    const answer = ask(server, "/helloworld", {
+      method: "POST",
+      headers: { ...asJson, "content-type": "application/json" },
+      body,
+    });
+    const controller = await reading.promise;
+    await until(() => clock.timers > 0);
+    clock.jump(60_000);
+    clock.tick(pause!);
+    if (status === 202) {
+      controller.enqueue(new TextEncoder().encode("{}"));
+      controller.close();
+    }
+    const response = await answer;
+    assertEquals(response.status, status);
+    await response.json();
+  }
+});
+
 Deno.test("the page's files are read once", async () => {
   const model = new ScriptedModel();
   await using server = startServer({ ask: model.ask });
