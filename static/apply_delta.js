@@ -59,6 +59,127 @@ export function deltaBetween(from, to) {
 }
 
 /**
+ * Where deltas have changed a state, in the shape of the state: for each member
+ * that may have changed, where inside it. `null`: anywhere.
+ *
+ * @typedef {{ get(key: string): Changes | undefined,
+ *   set(key: string, changes: Changes): unknown,
+ *   [Symbol.iterator](): Iterator<[string, Changes]> } | null} Changes
+ */
+
+/**
+ * Notes where a delta changes a state. The work is linear in the delta.
+ *
+ * @param {Changes} changes Those of the deltas before it; changed in place.
+ * @param {Delta} delta
+ * @returns {Changes} Those of this one too.
+ */
+export function noteChanges(changes, { data, reset = [] }) {
+  for (const pointer of reset) {
+    const keys = splitPointer(pointer);
+    const last = keys.pop();
+    if (last === undefined) return null;
+    let at = changes;
+    for (const key of keys) at = at && inside(at, key);
+    at?.set(last, null);
+  }
+  note(changes, data);
+  return changes;
+}
+
+/**
+ * @param {Changes} changes
+ * @param {unknown} data
+ */
+function note(changes, data) {
+  if (!changes || !isContainer(data)) return;
+  for (const key of Object.keys(data)) note(inside(changes, key), data[key]);
+}
+
+/**
+ * @param {NonNullable<Changes>} changes
+ * @param {string} key
+ * @returns {Changes}
+ */
+function inside(changes, key) {
+  let at = changes.get(key);
+  if (at === undefined) changes.set(key, at = new Map());
+  return at;
+}
+
+/**
+ * A copy of a state that will not change, and that shares with the copy before
+ * it all that has not changed since: an object is the same one if nothing in it
+ * is new.
+ *
+ * The work is linear in the objects and arrays that hold what has changed.
+ *
+ * @param {unknown} before The copy before this one.
+ * @param {unknown} state
+ * @param {Changes} changes What has changed in between.
+ * @returns {unknown}
+ */
+export function shareCopy(before, state, changes) {
+  if (
+    !changes || !isContainer(state) || !isContainer(before) ||
+    Array.isArray(state) !== Array.isArray(before)
+  ) return copy(state);
+  let after = before;
+  for (const [key, inner] of changes) {
+    const value = shareCopy(member(before, key), member(state, key), inner);
+    if (value === member(before, key)) continue;
+    if (after === before) {
+      after = Array.isArray(before)
+        ? /** @type {any} */ (before.slice())
+        : { ...before };
+    }
+    if (value === undefined) delete after[key];
+    else setMember(after, key, value);
+  }
+  return after;
+}
+
+/**
+ * The value at a JSON Pointer (RFC 6901); `undefined` if there is none.
+ *
+ * @param {unknown} state
+ * @param {string} pointer
+ * @returns {unknown}
+ */
+export function valueAt(state, pointer) {
+  return splitPointer(pointer).reduce(memberOf, state);
+}
+
+/**
+ * @param {unknown} value
+ * @param {string} key
+ */
+export function memberOf(value, key) {
+  return isContainer(value) &&
+      Object.prototype.propertyIsEnumerable.call(value, key)
+    ? value[key]
+    : undefined;
+}
+
+/**
+ * @param {string} pointer
+ * @returns {string[]} Its keys.
+ */
+export function splitPointer(pointer) {
+  return pointer.split("/").slice(1).map((key) =>
+    key.replaceAll("~1", "/").replaceAll("~0", "~")
+  );
+}
+
+/**
+ * @param {string} key
+ * @returns {string} As a pointer has it, with the slash before it.
+ */
+export function pointerTo(key) {
+  return `/${key.replaceAll("~", "~0").replaceAll("/", "~1")}`;
+}
+
+/**
  * @param {unknown} from
  * @param {unknown} to
  * @returns {unknown} `undefined` if they are equal.
@@ -100,7 +221,7 @@ function merge(state, data, pointer) {
     throw misfit(pointer);
   }
   for (const key of Object.keys(data)) {
-    const at = `${pointer}/${key.replaceAll("~", "~0").replaceAll("/", "~1")}`;
+    const at = pointer + pointerTo(key);
     if (Array.isArray(state) && !isIndex(key, state.length)) throw misfit(at);
     setMember(state, key, merge(member(state, key), data[key], at));
   }
@@ -114,9 +235,7 @@ function merge(state, data, pointer) {
  */
 function resetAt(state, pointer) {
   if (pointer === "") return undefined;
-  const keys = pointer.slice(1).split("/").map((key) =>
-    key.replaceAll("~1", "/").replaceAll("~0", "~")
-  );
+  const keys = splitPointer(pointer);
   const last = /** @type {string} */ (keys.pop());
   let parent = state;
   for (const key of keys) {
@@ -130,9 +249,9 @@ function resetAt(state, pointer) {
 
 /**
  * @param {unknown} value
- * @returns {unknown}
+ * @returns {unknown} Nothing of it is the same object.
  */
-function copy(value) {
+export function copy(value) {
   if (!isContainer(value)) return value;
   if (Array.isArray(value)) return value.map(copy);
   /** @type {Record<string, unknown>} */
@@ -145,9 +264,9 @@ function copy(value) {
 
 /**
  * @param {unknown} value
- * @returns {value is Record<string, unknown>}
+ * @returns {value is Record<string, unknown>} An object or an array.
  */
-function isContainer(value) {
+export function isContainer(value) {
   return typeof value === "object" && value !== null;
 }
 

@@ -1,12 +1,13 @@
 /**
  * Asks for an answer and follows it.
  *
+ * @template [T=any] What the answer is.
  * @param {string | URL} url
- * @param {StreamOptions} [options]
- * @returns {FieldStream}
+ * @param {StreamOptions<T>} [options]
+ * @returns {FieldStream<T>}
  * @throws {TypeError} If the options contradict each other.
  */
-export function streamFields(url: string | URL, options?: StreamOptions): FieldStream;
+export function streamFields<T = any>(url: string | URL, options?: StreamOptions<T>): FieldStream<T>;
 /** 128 random bits in base64url: the name of a generation. */
 export function generationId(): string;
 /** @import { Delta } from "./apply_delta.js" */
@@ -58,12 +59,33 @@ export function generationId(): string;
  * something on the way lets no event stream through.
  */
 /**
+ * A value, as far as it has been written.
+ *
+ * @template T
+ * @typedef {0 extends 1 & T ? T
+ *   : T extends readonly (infer Element)[] ? DeepPartial<Element>[]
+ *   : T extends object ? { [Key in keyof T]?: DeepPartial<T[Key]> }
+ *   : T} DeepPartial
+ */
+/**
+ * What zod and others make (https://standardschema.dev), if it can tell its JSON
+ * Schema.
+ *
+ * @template T
+ * @typedef {{ readonly "~standard": {
+ *   readonly version: 1, readonly vendor: string,
+ *   readonly types?: { readonly input: T } | undefined } }} StandardSchema
+ */
+/**
  * What to ask for, and whom to tell of it.
  *
+ * @template [T=any] What the answer is.
  * @typedef {object} StreamOptions
  * @property {string} [prompt] Default: the server's own.
- * @property {unknown} [schema] A JSON Schema that the answer shall fit. Needs
- * POST.
+ * @property {Record<string, unknown>} [input] For addresses that make a prompt
+ * of it.
+ * @property {StandardSchema<T> | object} [schema] A JSON Schema that the answer
+ * shall fit, or what can tell one. Needs POST.
  * @property {"POST" | "GET"} [method] A GET puts the prompt into the URL, which
  * proxies log. Default: POST.
  * @property {HeadersInit} [headers] Added to every request, such as
@@ -89,12 +111,17 @@ export function generationId(): string;
  * server may ask to come back later. Time without a network does not count.
  * Default: 8.
  * @property {(event: StartEvent) => void} [onStart]
- * @property {(delta: Delta) => void} [onDelta] Before it, `state` has been
- * changed.
- * @property {(state: any) => void} [onState] After each delta. It is the same
- * object each time, not to be changed.
+ * @property {"frame" | "event"} [pace] When a new `state` is made: once for each
+ * frame that is shown (by a timer where none is), or for each event. Default:
+ * `"frame"` where there are frames, `"event"` elsewhere.
+ * @property {(delta: Delta & { invalid?: Fault[] }) => void} [onDelta] Each delta
+ * at once, for those who keep a state of their own.
+ * @property {(state: DeepPartial<T>, lastEventId: string) => void} [onState] The state, when
+ * there is a new one, and what to carry on after with it. Neither the state nor
+ * anything in it ever changes; what has not changed since the one before is the
+ * same object.
  * @property {(pointers: readonly string[]) => void} [onComplete] JSON Pointers
- * (RFC 6901) of values that will not change again.
+ * (RFC 6901) of values that will not change again. They are in `state`.
  * @property {(text: string) => void} [onReasoning] The next piece of what the
  * model thinks.
  * @property {(event: EndEvent) => void} [onEnd]
@@ -109,11 +136,20 @@ export function generationId(): string;
 /**
  * How a stream has ended.
  *
+ * @template [T=any]
  * @typedef {object} Result
  * @property {"end" | "error" | "stopped" | "closed"} status
- * @property {any} state What the deltas made, as far as they came.
+ * @property {DeepPartial<T> | undefined} state As far as it came.
  * @property {EndEvent} [end]
  * @property {FieldStreamError} [error]
+ */
+/**
+ * What a value does not satisfy in the schema.
+ *
+ * @typedef {object} Fault
+ * @property {string} pointer
+ * @property {string} [keyword]
+ * @property {string} message
  */
 /** Why a stream ended before its answer did. */
 export class FieldStreamError extends Error {
@@ -136,15 +172,19 @@ export class FieldStreamError extends Error {
     /** The field that was being written. @readonly */
     readonly path: string | undefined;
 }
-/** What `streamFields` returns. */
-export class FieldStream {
+/**
+ * What `streamFields` returns.
+ *
+ * @template [T=any] What the answer is.
+ */
+export class FieldStream<T = any> {
     /**
      * Made by {@linkcode streamFields}.
      *
      * @param {string | URL} url
-     * @param {StreamOptions} options
+     * @param {StreamOptions<T>} options
      */
-    constructor(url: string | URL, options: StreamOptions);
+    constructor(url: string | URL, options: StreamOptions<T>);
     /** The generation. @readonly @type {string} */
     readonly id: string;
     /**
@@ -152,15 +192,65 @@ export class FieldStream {
      * with what a callback threw.
      *
      * @readonly
-     * @type {Promise<Result>}
+     * @type {Promise<Result<T>>}
      */
-    readonly finished: Promise<Result>;
-    /** The answer so far. @returns {any} */
-    get state(): any;
+    readonly finished: Promise<Result<T>>;
+    /**
+     * The answer so far. It never changes: there is a new one when something is
+     * new, at the pace that was chosen.
+     *
+     * @returns {DeepPartial<T> | undefined}
+     */
+    get state(): DeepPartial<T> | undefined;
     /** What the model thought so far. */
     get reasoning(): string;
     /** With it and the state, `streamFields` carries on from here. */
     get lastEventId(): string;
+    /**
+     * The JSON Pointer of the value that is being written; `undefined` if none is.
+     *
+     * @returns {string | undefined}
+     */
+    get writing(): string | undefined;
+    /**
+     * The value at a JSON Pointer (RFC 6901).
+     *
+     * @param {string} pointer
+     * @returns {any} `undefined` if there is none.
+     */
+    at(pointer: string): any;
+    /**
+     * Whether the value at a JSON Pointer is there and will not change again.
+     *
+     * @param {string} pointer
+     */
+    isComplete(pointer: string): boolean;
+    /**
+     * Calls back with the value at a JSON Pointer whenever it changes, and for
+     * nothing else.
+     *
+     * @param {string} pointer
+     * @param {(value: any) => void} callback
+     * @returns {() => void} Ends it.
+     */
+    subscribe(pointer: string, callback: (value: any) => void): () => void;
+    /**
+     * Calls back when the value at a JSON Pointer is complete, with what the schema
+     * says against it, as far as the server tells before the end.
+     *
+     * @param {string} pointer
+     * @param {(value: any, pointer: string, faults: Fault[]) => void} callback
+     * @returns {() => void} Ends it.
+     */
+    onField(pointer: string, callback: (value: any, pointer: string, faults: Fault[]) => void): () => void;
+    /**
+     * The same for the elements of the array at a JSON Pointer, one by one.
+     *
+     * @param {string} pointer
+     * @param {(value: any, pointer: string, faults: Fault[]) => void} callback
+     * @returns {() => void} Ends it.
+     */
+    onElement(pointer: string, callback: (value: any, pointer: string, faults: Fault[]) => void): () => void;
     /** Of all event streams. */
     get bytesReceived(): number;
     /**
@@ -176,6 +266,18 @@ export class FieldStream {
     reconnect(): void;
     #private;
 }
+/**
+ * Whoever waits for values to be complete, one after the other.
+ */
+export type Waiter = {
+    /**
+     * Where the value is that
+     * comes after so many.
+     */
+    next: (count: number) => string | undefined;
+    callback: (value: any, pointer: string, faults: Fault[]) => void;
+    count: number;
+};
 /**
  * The data of the event `start`.
  */
@@ -266,18 +368,40 @@ export type Connection = {
     polling?: boolean;
 };
 /**
+ * A value, as far as it has been written.
+ */
+export type DeepPartial<T> = 0 extends 1 & T ? T : T extends readonly (infer Element)[] ? DeepPartial<Element>[] : T extends object ? { [Key in keyof T]?: DeepPartial<T[Key]>; } : T;
+/**
+ * What zod and others make (https://standardschema.dev), if it can tell its JSON
+ * Schema.
+ */
+export type StandardSchema<T> = {
+    readonly "~standard": {
+        readonly version: 1;
+        readonly vendor: string;
+        readonly types?: {
+            readonly input: T;
+        } | undefined;
+    };
+};
+/**
  * What to ask for, and whom to tell of it.
  */
-export type StreamOptions = {
+export type StreamOptions<T = any> = {
     /**
      * Default: the server's own.
      */
     prompt?: string;
     /**
-     * A JSON Schema that the answer shall fit. Needs
-     * POST.
+     * For addresses that make a prompt
+     * of it.
      */
-    schema?: unknown;
+    input?: Record<string, unknown>;
+    /**
+     * A JSON Schema that the answer
+     * shall fit, or what can tell one. Needs POST.
+     */
+    schema?: StandardSchema<T> | object;
     /**
      * A GET puts the prompt into the URL, which
      * proxies log. Default: POST.
@@ -340,18 +464,28 @@ export type StreamOptions = {
     attempts?: number;
     onStart?: (event: StartEvent) => void;
     /**
-     * Before it, `state` has been
-     * changed.
+     * When a new `state` is made: once for each
+     * frame that is shown (by a timer where none is), or for each event. Default:
+     * `"frame"` where there are frames, `"event"` elsewhere.
      */
-    onDelta?: (delta: Delta) => void;
+    pace?: "frame" | "event";
     /**
-     * After each delta. It is the same
-     * object each time, not to be changed.
+     * Each delta
+     * at once, for those who keep a state of their own.
      */
-    onState?: (state: any) => void;
+    onDelta?: (delta: Delta & {
+        invalid?: Fault[];
+    }) => void;
+    /**
+     * The state, when
+     * there is a new one, and what to carry on after with it. Neither the state nor
+     * anything in it ever changes; what has not changed since the one before is the
+     * same object.
+     */
+    onState?: (state: DeepPartial<T>, lastEventId: string) => void;
     /**
      * JSON Pointers
-     * (RFC 6901) of values that will not change again.
+     * (RFC 6901) of values that will not change again. They are in `state`.
      */
     onComplete?: (pointers: readonly string[]) => void;
     /**
@@ -377,14 +511,22 @@ export type StreamOptions = {
 /**
  * How a stream has ended.
  */
-export type Result = {
+export type Result<T = any> = {
     status: "end" | "error" | "stopped" | "closed";
     /**
-     * What the deltas made, as far as they came.
+     * As far as it came.
      */
-    state: any;
+    state: DeepPartial<T> | undefined;
     end?: EndEvent;
     error?: FieldStreamError;
+};
+/**
+ * What a value does not satisfy in the schema.
+ */
+export type Fault = {
+    pointer: string;
+    keyword?: string;
+    message: string;
 };
 /**
  * What a connection has led to. One with a delay is followed by another.

@@ -25,7 +25,18 @@
  * @module
  */
 
-import { applyDelta, deltaBetween } from "./apply_delta.js";
+import {
+  applyDelta,
+  copy,
+  deltaBetween,
+  isContainer,
+  memberOf,
+  noteChanges,
+  pointerTo,
+  shareCopy,
+  splitPointer,
+  valueAt,
+} from "./apply_delta.js";
 
 /** @import { Delta } from "./apply_delta.js" */
 
@@ -80,12 +91,35 @@ import { applyDelta, deltaBetween } from "./apply_delta.js";
  */
 
 /**
+ * A value, as far as it has been written.
+ *
+ * @template T
+ * @typedef {0 extends 1 & T ? T
+ *   : T extends readonly (infer Element)[] ? DeepPartial<Element>[]
+ *   : T extends object ? { [Key in keyof T]?: DeepPartial<T[Key]> }
+ *   : T} DeepPartial
+ */
+
+/**
+ * What zod and others make (https://standardschema.dev), if it can tell its JSON
+ * Schema.
+ *
+ * @template T
+ * @typedef {{ readonly "~standard": {
+ *   readonly version: 1, readonly vendor: string,
+ *   readonly types?: { readonly input: T } | undefined } }} StandardSchema
+ */
+
+/**
  * What to ask for, and whom to tell of it.
  *
+ * @template [T=any] What the answer is.
  * @typedef {object} StreamOptions
  * @property {string} [prompt] Default: the server's own.
- * @property {unknown} [schema] A JSON Schema that the answer shall fit. Needs
- * POST.
+ * @property {Record<string, unknown>} [input] For addresses that make a prompt
+ * of it.
+ * @property {StandardSchema<T> | object} [schema] A JSON Schema that the answer
+ * shall fit, or what can tell one. Needs POST.
  * @property {"POST" | "GET"} [method] A GET puts the prompt into the URL, which
  * proxies log. Default: POST.
  * @property {HeadersInit} [headers] Added to every request, such as
@@ -111,12 +145,17 @@ import { applyDelta, deltaBetween } from "./apply_delta.js";
  * server may ask to come back later. Time without a network does not count.
  * Default: 8.
  * @property {(event: StartEvent) => void} [onStart]
- * @property {(delta: Delta) => void} [onDelta] Before it, `state` has been
- * changed.
- * @property {(state: any) => void} [onState] After each delta. It is the same
- * object each time, not to be changed.
+ * @property {"frame" | "event"} [pace] When a new `state` is made: once for each
+ * frame that is shown (by a timer where none is), or for each event. Default:
+ * `"frame"` where there are frames, `"event"` elsewhere.
+ * @property {(delta: Delta & { invalid?: Fault[] }) => void} [onDelta] Each delta
+ * at once, for those who keep a state of their own.
+ * @property {(state: DeepPartial<T>, lastEventId: string) => void} [onState] The state, when
+ * there is a new one, and what to carry on after with it. Neither the state nor
+ * anything in it ever changes; what has not changed since the one before is the
+ * same object.
  * @property {(pointers: readonly string[]) => void} [onComplete] JSON Pointers
- * (RFC 6901) of values that will not change again.
+ * (RFC 6901) of values that will not change again. They are in `state`.
  * @property {(text: string) => void} [onReasoning] The next piece of what the
  * model thinks.
  * @property {(event: EndEvent) => void} [onEnd]
@@ -132,11 +171,21 @@ import { applyDelta, deltaBetween } from "./apply_delta.js";
 /**
  * How a stream has ended.
  *
+ * @template [T=any]
  * @typedef {object} Result
  * @property {"end" | "error" | "stopped" | "closed"} status
- * @property {any} state What the deltas made, as far as they came.
+ * @property {DeepPartial<T> | undefined} state As far as it came.
  * @property {EndEvent} [end]
  * @property {FieldStreamError} [error]
+ */
+
+/**
+ * What a value does not satisfy in the schema.
+ *
+ * @typedef {object} Fault
+ * @property {string} pointer
+ * @property {string} [keyword]
+ * @property {string} message
  */
 
 /** Why a stream ended before its answer did. */
@@ -167,9 +216,10 @@ export class FieldStreamError extends Error {
 /**
  * Asks for an answer and follows it.
  *
+ * @template [T=any] What the answer is.
  * @param {string | URL} url
- * @param {StreamOptions} [options]
- * @returns {FieldStream}
+ * @param {StreamOptions<T>} [options]
+ * @returns {FieldStream<T>}
  * @throws {TypeError} If the options contradict each other.
  */
 export function streamFields(url, options = {}) {
@@ -183,7 +233,11 @@ export function generationId() {
     .replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }
 
-/** What `streamFields` returns. */
+/**
+ * What `streamFields` returns.
+ *
+ * @template [T=any] What the answer is.
+ */
 export class FieldStream {
   /** The generation. @readonly @type {string} */
   id;
@@ -192,19 +246,42 @@ export class FieldStream {
    * with what a callback threw.
    *
    * @readonly
-   * @type {Promise<Result>}
+   * @type {Promise<Result<T>>}
    */
   finished;
 
   /** @type {URL} */
   #url;
-  /** @type {StreamOptions} */
+  /** @type {StreamOptions<T>} */
   #options;
-  /** @type {unknown} */
+  /** What the deltas made; changed in place. @type {unknown} */
   #state;
   #reasoning;
-  /** Of the last event that is part of the state; "" before the first. */
+  /** Of the last event that is part of it; "" before the first. */
   #lastEventId;
+  /** What is shown of it. @type {any} */
+  #shown;
+  /** The last event that is part of that. */
+  #shownId;
+  /** What has changed since. @type {import("./apply_delta.js").Changes} */
+  #changes = new Map();
+  /** What is complete, as far as it is shown. @type {Set<string>} */
+  #complete = new Set();
+  /** What is complete, and not yet shown. @type {string[]} */
+  #completed = [];
+  /** @type {Fault[]} */
+  #faults = [];
+  /** @type {Delta | undefined} */
+  #delta;
+  /** Who wants to know of changes. */
+  #subscribers = new Subscribers();
+  /** Who waits for values to be complete. @type {Set<Waiter>} */
+  #waiters = new Set();
+  #byFrame;
+  /** Whether a state is to be made, at the latest by a timer. */
+  #isDue = false;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
   #bytes = 0;
   /** What the server asks clients to wait before they come back. */
   #retry = 1_000 + 1_000 * Math.random();
@@ -244,10 +321,12 @@ export class FieldStream {
    * Made by {@linkcode streamFields}.
    *
    * @param {string | URL} url
-   * @param {StreamOptions} options
+   * @param {StreamOptions<T>} options
    */
   constructor(url, options) {
     const { id, lastEventId = "", schema, method, signal } = options;
+    const { pace = "requestAnimationFrame" in globalThis ? "frame" : "event" } =
+      options;
     if (method === "GET" && schema !== undefined) {
       throw new TypeError("Cannot send a schema: the method is GET");
     }
@@ -266,26 +345,35 @@ export class FieldStream {
     this.id = id || followed || generationId();
     this.#url.searchParams.set("id", this.id);
     this.#options = options;
-    this.#state = options.state;
+    this.#state = copy(options.state);
+    this.#shown = options.state;
+    this.#shownId = lastEventId;
+    this.#byFrame = pace === "frame";
     this.#reasoning = options.reasoning ?? "";
     this.#lastEventId = lastEventId;
     this.#idle = options.idleMilliseconds ?? 45_000;
 
-    const leave = () => this.close();
+    // React Native's own fetch gives a body only when it has ended.
+    if (!options.fetch && !("body" in Response.prototype)) this.#fruitless = 3;
+
+    const over = new AbortController();
     if (signal?.aborted) this.#left = "closed";
-    signal?.addEventListener("abort", leave);
-    const stopListening = this.#listen();
-    this.finished = this.#run().finally(() => {
-      signal?.removeEventListener("abort", leave);
-      stopListening();
-    });
+    signal?.addEventListener("abort", () => this.close(), over);
+    this.#listen(over);
+    this.finished = this.#run().finally(() => over.abort());
     // Has been reported: where nobody waits, it does not end the process.
     this.finished.catch(() => {});
   }
 
-  /** The answer so far. @returns {any} */
+  /**
+   * The answer so far. It never changes: there is a new one when something is
+   * new, at the pace that was chosen.
+   *
+   * @returns {DeepPartial<T> | undefined}
+   */
   get state() {
-    return this.#state;
+    if (!this.#byFrame) this.#show();
+    return this.#shown;
   }
 
   /** What the model thought so far. */
@@ -295,7 +383,176 @@ export class FieldStream {
 
   /** With it and the state, `streamFields` carries on from here. */
   get lastEventId() {
-    return this.#lastEventId;
+    if (!this.#byFrame) this.#show();
+    return this.#shownId;
+  }
+
+  /**
+   * The JSON Pointer of the value that is being written; `undefined` if none is.
+   *
+   * @returns {string | undefined}
+   */
+  get writing() {
+    const { data, complete = [] } = this.#delta ?? {};
+    if (data === undefined || this.isComplete("")) return undefined;
+    let pointer = "";
+    let value = /** @type {any} */ (data);
+    while (isContainer(value)) {
+      const key = Object.keys(value).at(-1);
+      if (key === undefined) break;
+      pointer += pointerTo(key);
+      value = value[key];
+    }
+    const done = isAtom(value)
+      ? pointer
+      : complete.find((/** @type {string} */ at) => isWithin(pointer, at));
+    return done === undefined ? pointer : parentOf(done);
+  }
+
+  /**
+   * The value at a JSON Pointer (RFC 6901).
+   *
+   * @param {string} pointer
+   * @returns {any} `undefined` if there is none.
+   */
+  at(pointer) {
+    return valueAt(this.state, pointer);
+  }
+
+  /**
+   * Whether the value at a JSON Pointer is there and will not change again.
+   *
+   * @param {string} pointer
+   */
+  isComplete(pointer) {
+    return this.#isWhole(pointer, this.at(pointer));
+  }
+
+  /**
+   * @param {string} pointer
+   * @param {unknown} value What is shown there.
+   */
+  #isWhole(pointer, value) {
+    if (value === undefined || isAtom(value)) return value !== undefined;
+    for (let at = pointer; !this.#complete.has(at); at = parentOf(at)) {
+      if (at === "") return false;
+    }
+    return true;
+  }
+
+  /**
+   * Calls back with the value at a JSON Pointer whenever it changes, and for
+   * nothing else.
+   *
+   * @param {string} pointer
+   * @param {(value: any) => void} callback
+   * @returns {() => void} Ends it.
+   */
+  subscribe(pointer, callback) {
+    let node = this.#subscribers;
+    for (const key of splitPointer(pointer)) {
+      let inner = node.inside.get(key);
+      if (!inner) node.inside.set(key, inner = new Subscribers());
+      node = inner;
+    }
+    // One callback may be subscribed twice.
+    const entry = { callback };
+    node.here.add(entry);
+    return () => void node.here.delete(entry);
+  }
+
+  /**
+   * Calls back when the value at a JSON Pointer is complete, with what the schema
+   * says against it, as far as the server tells before the end.
+   *
+   * @param {string} pointer
+   * @param {(value: any, pointer: string, faults: Fault[]) => void} callback
+   * @returns {() => void} Ends it.
+   */
+  onField(pointer, callback) {
+    return this.#wait((count) => count ? undefined : pointer, callback);
+  }
+
+  /**
+   * The same for the elements of the array at a JSON Pointer, one by one.
+   *
+   * @param {string} pointer
+   * @param {(value: any, pointer: string, faults: Fault[]) => void} callback
+   * @returns {() => void} Ends it.
+   */
+  onElement(pointer, callback) {
+    return this.#wait((count) => `${pointer}/${count}`, callback);
+  }
+
+  /**
+   * @param {Waiter["next"]} next
+   * @param {Waiter["callback"]} callback
+   */
+  #wait(next, callback) {
+    const waiter = { next, callback, count: 0 };
+    this.#waiters.add(waiter);
+    // It may be complete already.
+    this.#showSoon();
+    return () => void this.#waiters.delete(waiter);
+  }
+
+  /** Makes a new state when it is time. */
+  #showSoon() {
+    if (this.#isDue) return;
+    this.#isDue = true;
+    const show = () => this.#isDue && this.#show();
+    if (!this.#byFrame) return queueMicrotask(show);
+    const { requestAnimationFrame: nextFrame } =
+      /** @type {{ requestAnimationFrame?: (callback: () => void) => void }} */ (
+        globalThis
+      );
+    nextFrame?.(show);
+    // No frames come where nobody sees them.
+    this.#timer = setTimeout(show, nextFrame ? 200 : 16);
+  }
+
+  /** Makes a new state of what has come, and tells of it. */
+  #show() {
+    this.#isDue = false;
+    clearTimeout(this.#timer);
+    this.#shownId = this.#lastEventId;
+    const before = this.#shown;
+    const state = this.#shown = shareCopy(before, this.#state, this.#changes);
+    this.#changes = new Map();
+    const completed = this.#completed;
+    this.#completed = [];
+    for (const pointer of completed) this.#complete.add(pointer);
+    if (state !== before) {
+      this.#tell("onState", state, this.#shownId);
+      this.#subscribers.tell(
+        before,
+        state,
+        (callback, value) => this.#call(callback, value),
+      );
+    }
+    if (completed.length > 0) this.#tell("onComplete", completed);
+    for (const waiter of this.#waiters) {
+      const { next, callback } = waiter;
+      const whole = (/** @type {number} */ count) => {
+        const pointer = next(count);
+        return pointer !== undefined &&
+            this.#isWhole(pointer, valueAt(state, pointer))
+          ? pointer
+          : undefined;
+      };
+      // A value that was reset is waited for again.
+      if (waiter.count && whole(waiter.count - 1) === undefined) {
+        waiter.count = 0;
+      }
+      for (let at; (at = whole(waiter.count)) !== undefined;) {
+        const pointer = at;
+        waiter.count++;
+        const faults = this.#faults.filter((fault) =>
+          isWithin(fault.pointer, pointer)
+        );
+        this.#call(callback, valueAt(state, pointer), pointer, faults);
+      }
+    }
   }
 
   /** Of all event streams. */
@@ -312,20 +569,15 @@ export class FieldStream {
   async stop() {
     if (this.#left) return;
     this.#leave("stopped");
-    const { fetch = globalThis.fetch } = this.#options;
     const request = this.#request();
     // A redirect may make a GET of it: one that never starts an answer.
     request.headers.set("Last-Event-ID", `${this.id}.0`);
-    try {
-      const response = await fetch(this.#url, {
-        ...request,
-        method: "DELETE",
-        keepalive: true,
-      });
-      await response.body?.cancel();
-    } catch {
-      // It has left, which is what counts.
-    }
+    const response = await this.#fetch(this.#url, {
+      ...request,
+      method: "DELETE",
+      keepalive: true,
+    });
+    await response?.body?.cancel().catch(() => {});
   }
 
   /** Leaves. The answer can be followed from elsewhere, or from here later. */
@@ -346,20 +598,25 @@ export class FieldStream {
   }
 
   /**
-   * Calls back.
-   *
    * @template {Extract<keyof StreamOptions, `on${string}`>} Name
    * @param {Name} name
-   * @param {Parameters<Required<StreamOptions>[Name]>[0]} value
+   * @param {Parameters<Required<StreamOptions>[Name]>} values
    */
-  #tell(name, value) {
+  #tell(name, ...values) {
+    this.#call(this.#options[name], ...values);
+  }
+
+  /**
+   * Calls back.
+   *
+   * @param {Function | undefined} callback
+   * @param {unknown[]} values
+   */
+  #call(callback, ...values) {
     if (this.#failure) return;
     try {
-      const callback = /** @type {((value: unknown) => any) | undefined} */ (
-        this.#options[name]
-      );
       const fail = (/** @type {unknown} */ error) => this.#fail(error);
-      callback?.(value)?.then?.(undefined, fail);
+      callback?.(...values)?.then?.(undefined, fail);
     } catch (error) {
       this.#fail(error);
     }
@@ -372,10 +629,10 @@ export class FieldStream {
     this.close();
   }
 
-  /** @returns {Promise<Result>} */
+  /** @returns {Promise<Result<T>>} */
   async #run() {
     await undefined; // whoever called gets the stream before the callbacks come
-    /** @type {Result} */
+    /** @type {Result<T>} */
     let result = { status: "closed", state: undefined };
     try {
       result = await this.#untilOver();
@@ -386,7 +643,7 @@ export class FieldStream {
     return result;
   }
 
-  /** @returns {Promise<Result>} */
+  /** @returns {Promise<Result<T>>} */
   async #untilOver() {
     const { attempts = 8 } = this.#options;
     while (!this.#left) {
@@ -398,17 +655,25 @@ export class FieldStream {
         continue;
       }
       this.#left = "closed";
-      this.#tell("onConnection", { status: "closed", attempt: this.#attempt });
+      // Polls do not tell what is complete.
+      if (end && this.#polling) this.#completed.push("");
+      this.#close();
+      const state = this.#shown;
       if (end) {
         this.#tell("onEnd", end);
-        return { status: "end", state: this.#state, end };
+        return { status: "end", state, end };
       }
       const told = /** @type {FieldStreamError} */ (error);
       this.#tell("onError", told);
-      return { status: "error", state: this.#state, error: told };
+      return { status: "error", state, error: told };
     }
+    this.#close();
+    return { status: this.#left, state: this.#shown };
+  }
+
+  #close() {
+    this.#show();
     this.#tell("onConnection", { status: "closed", attempt: this.#attempt });
-    return { status: this.#left, state: this.#state };
   }
 
   /**
@@ -449,7 +714,6 @@ export class FieldStream {
       throw error;
     } finally {
       forget();
-      this.#hangUp = () => {};
       controller.abort();
     }
   }
@@ -470,7 +734,8 @@ export class FieldStream {
    * @returns {Promise<Response | undefined>} Nothing, if there is no connection.
    */
   async #ask(polls, signal) {
-    const { prompt, schema, method = "POST" } = this.#options;
+    const { prompt, input, method = "POST" } = this.#options;
+    const schema = /** @type {any} */ (this.#options.schema);
     const request = { ...this.#request(), signal };
     const { headers } = request;
     headers.set("Accept", polls ? "application/json" : "text/event-stream");
@@ -483,23 +748,31 @@ export class FieldStream {
     if (method === "POST") {
       headers.set("Content-Type", "application/json");
       question.method = method;
-      question.body = JSON.stringify({ prompt, schema });
+      question.body = JSON.stringify({
+        prompt,
+        input,
+        // Of zod and the like (https://standardschema.dev/json-schema).
+        schema: schema?.["~standard"]?.jsonSchema.input({
+          target: "draft-2020-12",
+        }) ?? schema,
+      });
     }
     let url = this.#url;
     for (let hops = 0, heads = 0; hops < 9; hops++) {
       url = new URL(url);
-      url.searchParams.set("id", this.id);
-      if (method === "GET" && prompt !== undefined) {
-        url.searchParams.set("prompt", prompt);
+      if (method === "GET") {
+        for (const [name, value] of Object.entries({ ...input, prompt })) {
+          if (value !== undefined) url.searchParams.set(name, String(value));
+        }
       }
+      url.searchParams.set("id", this.id);
       const response = await this.#fetch(url, question);
       if (!response || !isRedirect(response)) return response;
       // Sent as a GET without its body, it would be another question. Browsers
       // do not tell where it leads to, nor whether a POST stays one: a HEAD does,
       // and starts nothing.
       await response.body?.cancel();
-      let place = [307, 308].includes(response.status) &&
-        response.headers.get("Location");
+      let place = response.status > 306 && response.headers.get("Location");
       if (!place) {
         if (heads++) break;
         const head = await this.#fetch(url, { ...request, method: "HEAD" });
@@ -555,13 +828,7 @@ export class FieldStream {
         for (const event of events.write(value)) {
           this.#lived();
           this.#tell("onEvent", event);
-          let message;
-          try {
-            message = JSON.parse(event.data);
-          } catch (error) {
-            throw badResponse(error);
-          }
-          const outcome = this.#take(event.id, message);
+          const outcome = this.#take(event.id, parseJson(event.data));
           if (outcome) return outcome;
           if (signal.aborted) return this.#lost();
         }
@@ -595,12 +862,19 @@ export class FieldStream {
     try {
       if (message.status === "start") {
         this.#state = undefined;
+        this.#changes = null;
+        this.#forget("");
         this.#reasoning = "";
         if (message.linger !== undefined) {
           this.#linger = (message.linger ?? Infinity) * 1_000;
         }
       } else if (message.status === "chunk") {
         this.#state = applyDelta(this.#state, message);
+        this.#changes = noteChanges(this.#changes, message);
+        for (const pointer of message.reset ?? []) this.#forget(pointer);
+        this.#completed.push(...message.complete ?? []);
+        this.#faults.push(...message.invalid ?? []);
+        this.#delta = message;
       }
     } catch (error) {
       throw badResponse(error);
@@ -609,13 +883,15 @@ export class FieldStream {
     switch (message.status) {
       case "start":
         this.#tell("onStart", message);
+        this.#changed();
         break;
       case "chunk":
         this.#tell("onDelta", message);
-        this.#tell("onState", this.#state);
-        if (message.complete) this.#tell("onComplete", message.complete);
+        this.#changed();
         break;
       case "reasoning":
+        // The state is the same.
+        if (!this.#isDue) this.#shownId = id;
         this.#reasoning += message.data;
         this.#tell("onReasoning", message.data);
         break;
@@ -627,6 +903,24 @@ export class FieldStream {
         return { error: new FieldStreamError(code, text, retryable, path) };
       }
     }
+  }
+
+  /** A new state is made when it is time, and if anybody wants it. */
+  #changed() {
+    const { onState, onComplete } = this.#options;
+    const { here, inside } = this.#subscribers;
+    if (this.#byFrame) this.#showSoon();
+    else if (
+      onState || onComplete || this.#waiters.size + here.size + inside.size
+    ) this.#show();
+  }
+
+  /** What is complete there, or in there, is not any more. @param {string} pointer */
+  #forget(pointer) {
+    const stays = (/** @type {string} */ at) => !isWithin(at, pointer);
+    this.#complete = new Set([...this.#complete].filter(stays));
+    this.#completed = this.#completed.filter(stays);
+    this.#faults = this.#faults.filter((fault) => stays(fault.pointer));
   }
 
   /** The connection broke: the next attempt waits longer each time. */
@@ -688,24 +982,22 @@ export class FieldStream {
     const retryable = status > 499 || [408, 425, 429].includes(status);
     const { code, message = `HTTP ${status}` } = body ?? {};
     const isOwn = !ok && /^[a-z_]+$/.test(code ?? "") &&
-      (body.status === "error" || later.has(code) ||
-        code === codes.get(status));
+      (body.status === "error" || later.test(code) ||
+        code === codes[status]);
     if (isOwn) {
       if (!polls) this.#fruitless = 0;
       const error = new FieldStreamError(code, String(message), retryable);
-      return later.has(code) ? { error, delay, code } : { error };
+      return later.test(code) ? { error, delay, code } : { error };
     }
     // Somebody's login: once, it may pass.
     this.#refused = [401, 402, 403, 405, 422].includes(status);
-    const error = status < 400
-      ? badResponse(`an answer was expected, not ${what}`)
-      : new FieldStreamError(
-        status > 499 && status !== 503
-          ? "connection_lost"
-          : codes.get(status) ?? "bad_response",
-        `HTTP ${status}`,
-        retryable,
-      );
+    const error = status < 400 ? badResponse(what) : new FieldStreamError(
+      status > 499 && status !== 503
+        ? "connection_lost"
+        : codes[status] ?? "bad_response",
+      `HTTP ${status}`,
+      retryable,
+    );
     return wasRefused && this.#refused ? { error } : { error, delay };
   }
 
@@ -764,7 +1056,6 @@ export class FieldStream {
         resolve();
       };
     }));
-    this.#wake = () => {};
   }
 
   /**
@@ -772,12 +1063,11 @@ export class FieldStream {
    * @param {{ polling?: true }} [more]
    */
   #connection(status, more) {
-    const { length } = this.id;
-    const id = this.#lastEventId;
+    const [id, offset] = this.#lastEventId.split(".");
     this.#tell("onConnection", {
       status,
       attempt: this.#attempt,
-      ...(status === "open" && id && { offset: Number(id.slice(length + 1)) }),
+      ...(status === "open" && id && { offset: Number(offset) }),
       ...more,
     });
   }
@@ -802,9 +1092,9 @@ export class FieldStream {
    * A page that is shown again, or online again, finds out at once whether its
    * connection has survived, and waits no longer.
    *
-   * @returns {() => void} Ends it.
+   * @param {AbortController} over Ends it.
    */
-  #listen() {
+  #listen(over) {
     const { document } =
       /** @type {{ document?: EventTarget & { visibilityState: string } }} */ (
         globalThis
@@ -828,21 +1118,65 @@ export class FieldStream {
         this.#wake();
       }
     };
-    const listened = /** @type {[EventTarget | undefined, string][]} */ ([
-      [globalThis, "online"],
-      [globalThis, "offline"],
-      [globalThis, "pageshow"],
-      [document, "visibilitychange"],
-    ]);
-    for (const [target, type] of listened) {
-      target?.addEventListener?.(type, listener);
+    for (const type of ["online", "offline", "pageshow"]) {
+      globalThis.addEventListener?.(type, listener, over);
     }
-    return () => {
-      for (const [target, type] of listened) {
-        target?.removeEventListener?.(type, listener);
-      }
-    };
+    document?.addEventListener?.("visibilitychange", listener, over);
   }
+}
+
+/** Those who want to know of changes to a value, and to those in it. */
+class Subscribers {
+  /** @type {Set<{ callback: (value: any) => void }>} */
+  here = new Set();
+  /** @type {Map<string, Subscribers>} */
+  inside = new Map();
+
+  /**
+   * The work is linear in what has changed and is subscribed to: what is the
+   * same object has not.
+   *
+   * @param {unknown} before
+   * @param {unknown} after
+   * @param {(callback: (value: any) => void, value: unknown) => void} call
+   */
+  tell(before, after, call) {
+    if (before === after) return;
+    for (const { callback } of [...this.here]) call(callback, after);
+    for (const [key, node] of this.inside) {
+      node.tell(memberOf(before, key), memberOf(after, key), call);
+    }
+  }
+}
+
+/**
+ * Whoever waits for values to be complete, one after the other.
+ *
+ * @typedef {object} Waiter
+ * @property {(count: number) => string | undefined} next Where the value is that
+ * comes after so many.
+ * @property {(value: any, pointer: string, faults: Fault[]) => void} callback
+ * @property {number} count
+ */
+
+/** Whether it is whole when it appears. @param {unknown} value */
+function isAtom(value) {
+  return !isContainer(value) && typeof value !== "string";
+}
+
+/** @param {string} pointer */
+function parentOf(pointer) {
+  return pointer.slice(0, Math.max(0, pointer.lastIndexOf("/")));
+}
+
+/**
+ * Whether a value is another one, or in it.
+ *
+ * @param {string} pointer
+ * @param {string} other
+ */
+function isWithin(pointer, other) {
+  return `${pointer}/`.startsWith(`${other}/`);
 }
 
 /**
@@ -856,23 +1190,23 @@ export class FieldStream {
  */
 
 /** The server's refusals that are no reason to give up. */
-const later = new Set(["overloaded", "draining", "too_many_streams"]);
+const later = /^(overloaded|draining|too_many_streams)$/;
 
-/** The codes of the statuses. */
-const codes = new Map([
-  [400, "bad_request"],
-  [401, "unauthorized"],
-  [403, "forbidden"],
-  [404, "not_found"],
-  [405, "method_not_allowed"],
-  [409, "conflict"],
-  [410, "expired"],
-  [413, "too_large"],
-  [415, "unsupported_media_type"],
-  [429, "too_many_streams"],
-  [500, "internal"],
-  [503, "overloaded"],
-]);
+/** The codes of the statuses. @type {Record<number, string>} */
+const codes = {
+  400: "bad_request",
+  401: "unauthorized",
+  403: "forbidden",
+  404: "not_found",
+  405: "method_not_allowed",
+  409: "conflict",
+  410: "expired",
+  413: "too_large",
+  415: "unsupported_media_type",
+  429: "too_many_streams",
+  500: "internal",
+  503: "overloaded",
+};
 
 /** @param {unknown} why */
 function badResponse(why) {

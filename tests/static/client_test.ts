@@ -9,6 +9,7 @@ import {
   type FieldStream,
   type FieldStreamError,
   generationId,
+  type StandardSchema,
   streamFields,
 } from "../../static/client.js";
 import { ScriptedModel, startServer, turn } from "../_server.ts";
@@ -72,8 +73,10 @@ Deno.test("client merges deltas and tells of each", async () => {
 Deno.test("client asks by POST, with an id of its own and no prompt in the URL", async () => {
   const { fetch, requests } = script(stream(end));
   const schema = { type: "object" };
+  const input = { dish: "soup" };
   const field = streamFields(url, {
     prompt: "天空",
+    input,
     schema,
     headers: { Authorization: "Bearer t" },
     fetch,
@@ -86,15 +89,42 @@ Deno.test("client asks by POST, with an id of its own and no prompt in the URL",
   assertEquals(request?.headers.get("Accept"), "text/event-stream");
   assertEquals(request?.headers.get("Authorization"), "Bearer t");
   assertEquals(request?.headers.get("Content-Type"), "application/json");
-  assertEquals(await request?.json(), { prompt: "天空", schema });
+  assertEquals(await request?.json(), { prompt: "天空", input, schema });
 });
 
 Deno.test("client asks by GET when told to", async () => {
   const { fetch, requests } = script(stream(end));
-  await streamFields(url, { prompt: "a b", method: "GET", id, fetch }).finished;
+  const input = { dish: "soup", id: "another" };
+  await streamFields(url, { prompt: "a b", method: "GET", id, input, fetch })
+    .finished;
   const [request] = requests;
   assertEquals(request?.method, "GET");
-  assertEquals(new URL(request!.url).searchParams.get("prompt"), "a b");
+  assertEquals(
+    Object.fromEntries(new URL(request!.url).searchParams),
+    { dish: "soup", prompt: "a b", id },
+  );
+});
+
+Deno.test("client sends the JSON Schema of what zod and the like make", async () => {
+  const { fetch, requests } = script(stream(end));
+  const jsonSchema = {
+    input: ({ target }: { target: string }) => ({ type: "object", target }),
+  };
+  const standard = { version: 1, vendor: "test", jsonSchema } as const;
+  const schema: StandardSchema<{ title: string; tags: string[] }> = {
+    "~standard": standard,
+  };
+  const field = streamFields(url, { schema, fetch });
+  const { state } = await field.finished;
+  // Its type follows from the schema.
+  const title: string | undefined = state?.title;
+  assertEquals(title, undefined);
+  assertEquals(await requests[0]?.json(), {
+    schema: { type: "object", target: "draft-2020-12" },
+  });
+  const none = streamFields(url, { schema: { "~standard": {} }, fetch });
+  const { reports } = await reporting(() => none);
+  assert(reports[0] instanceof TypeError);
 });
 
 Deno.test("client refuses options that contradict each other", () => {
@@ -425,7 +455,7 @@ Deno.test("client says at last what something in between has said", async () => 
       [
         new Response("<h1>Sign in to the Wi-Fi</h1>", { headers: html }),
         "bad_response",
-        "Cannot understand the server's answer: an answer was expected, not 200 text/html",
+        "Cannot understand the server's answer: 200 text/html",
         false,
       ],
     ] as const
@@ -1049,29 +1079,26 @@ Deno.test("client ends a pause when it is shown again, but not one that the serv
 Deno.test("client listens no longer than it lives, and wakes nobody else", async () => {
   await withDocument(async (document) => {
     const targets = [globalThis as EventTarget, document];
-    const listeners = new Set<string>();
-    const originals = targets.map((target) => [
-      target.addEventListener,
-      target.removeEventListener,
-    ]);
+    const listeners: [type: string, signal: AbortSignal][] = [];
+    const originals = targets.map((target) => target.addEventListener);
     targets.forEach((target) => {
-      target.addEventListener = (type: string) => listeners.add(type);
-      target.removeEventListener = (type: string) => listeners.delete(type);
+      target.addEventListener = (type, _, options) =>
+        listeners.push([type, (options as { signal: AbortSignal }).signal]);
     });
     try {
       const { fetch } = script(stream(end));
       const field = streamFields(url, { fetch });
       assertEquals(
-        [...listeners].sort(),
+        listeners.map(([type]) => type).sort(),
         ["offline", "online", "pageshow", "visibilitychange"],
       );
+      assert(listeners.every(([, signal]) => !signal.aborted));
       await field.finished;
-      assertEquals([...listeners], []);
+      await turn();
+      assert(listeners.every(([, signal]) => signal.aborted));
     } finally {
       targets.forEach((target, index) => {
-        const [add, remove] = originals[index]!;
-        target.addEventListener = add!;
-        target.removeEventListener = remove!;
+        target.addEventListener = originals[index]!;
       });
     }
   });
