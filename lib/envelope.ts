@@ -7,6 +7,7 @@
 
 import { type Beginning, ValueSearch } from "./beginning.ts";
 import type { Mender, Mending } from "./mending.ts";
+import { notText } from "./not_text.ts";
 import { beginsTag, findTag, HARMONY, readTag, type Tag } from "./thinking.ts";
 
 /** A run of thinking, or of the JSON value's text; or that it begins anew. */
@@ -30,6 +31,7 @@ export interface TextPiece {
  * and a client resets what it has been shown.
  */
 export interface RestartPiece {
+  /** It has no text. */
   type: "restart";
   /** As in {@linkcode TextPiece}. */
   end: number;
@@ -127,6 +129,7 @@ export class Envelope {
    * @returns The runs of reasoning and JSON in it, in order.
    */
   write(text: string): Piece[] {
+    if (typeof text !== "string") throw notText(text);
     const pieces: Piece[] = [];
     if (this.#head.length < HARMONY.length) {
       this.#head += text.slice(0, HARMONY.length - this.#head.length);

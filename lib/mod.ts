@@ -62,4 +62,8 @@ export type { Operation } from "./json_patch.ts";
 export { joinPointer, splitPointer } from "./json_patch.ts";
 export * from "./parser.ts";
 export * from "./processor.ts";
+export type { Beginning } from "./beginning.ts";
+export * from "./envelope.ts";
+export { fieldDeltas, type FieldDeltasOptions } from "./field_deltas.ts";
+export type { Mending } from "./mending.ts";
 export { applyDelta } from "../static/apply_delta.js";

@@ -8,6 +8,7 @@
 import type { Ask } from "./models/ask.ts";
 import { createAsk, type ModelOptions } from "./models/openai.ts";
 
+export type { Continue } from "./models/continuation.ts";
 export type { ModelOptions };
 
 /** Which provider, and how it is asked. */

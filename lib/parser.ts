@@ -5,6 +5,7 @@
  */
 
 import { joinPointer, type Operation } from "./json_patch.ts";
+import { notText } from "./not_text.ts";
 
 /** Options for {@linkcode JsonPatchParser}. Each bound is a whole number. */
 export interface JsonPatchParserOptions {
@@ -237,6 +238,7 @@ export class JsonPatchParser {
    * @throws {JsonBoundsError} If a bound is passed; likewise.
    */
   write(text: string): Operation[] {
+    if (typeof text !== "string") throw notText(text);
     if (this.#isPlainText(text)) {
       this.#position += text.length;
       return [{ op: "append", path: this.#path, value: text }];

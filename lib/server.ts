@@ -43,7 +43,10 @@ import {
   STREAM_HEADERS,
 } from "./wire/sse.ts";
 
-export { type FinishedAnswer } from "./answers/generation.ts";
+export {
+  type FinishedAnswer,
+  type UpstreamReport,
+} from "./answers/generation.ts";
 export { DEFAULT_LIMITS, type Limits } from "./answers/limits.ts";
 export type { ErrorCode } from "./answers/outcome.ts";
 export type { Language } from "./language.ts";

@@ -9,10 +9,12 @@ export interface Continuation {
 }
 
 /** How a provider is asked, or that it cannot be. */
-export type Continue = "off" | keyof typeof CONTINUATIONS;
+export type Continue = "off" | "prefix" | "final-message" | "trailing";
 
 /** The ways that there are. */
-export const CONTINUATIONS = {
+export const CONTINUATIONS: Readonly<
+  Record<Exclude<Continue, "off">, Continuation>
+> = {
   /** DeepSeek and Mistral. */
   "prefix": { message: { prefix: true }, request: {} },
   /** vLLM and SGLang. */
@@ -22,7 +24,7 @@ export const CONTINUATIONS = {
   },
   /** llama.cpp, Ark, and others that go on by themselves. */
   "trailing": { message: {}, request: {} },
-} as const satisfies Record<string, Continuation>;
+};
 
 /** Addresses that are known; DeepSeek does it only under this path. */
 const ADDRESSES: [prefix: RegExp, Continue][] = [
