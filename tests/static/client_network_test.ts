@@ -114,6 +114,11 @@ Deno.test("over a network, no redirect changes the question", async () => {
         const model = quickModel();
         await using server = startServer({ ask: model.ask });
         const tokens: unknown[] = [];
+        const leaked: unknown[] = [];
+        await using other = startFront(server, (request, pass) => {
+          leaked.push(request.headers.get("Authorization"));
+          return pass();
+        });
         await using front = startFront(server, async (request, pass) => {
           const url = new URL(request.url);
           if (url.pathname === "/helloworld") return await pass();
@@ -123,7 +128,7 @@ Deno.test("over a network, no redirect changes the question", async () => {
             ? ["/older", 308]
             : ["/helloworld", status];
           const origin = how === "elsewhere" && path === "/helloworld"
-            ? server.url
+            ? other.url
             : "";
           const query = how === "without the query" ? "" : url.search;
           const Location = `${origin}${path}${query}`;
@@ -141,6 +146,12 @@ Deno.test("over a network, no redirect changes the question", async () => {
           name,
         );
         assertEquals(new Set(tokens), new Set(["Bearer t"]));
+        // As browsers do it, another origin does not get the token.
+        assertEquals(
+          new Set(leaked),
+          new Set(how === "elsewhere" ? [null] : []),
+          name,
+        );
       }
     }
   }
@@ -150,6 +161,9 @@ Deno.test("over a network, a question that a redirect would lose is not sent", a
   const model = quickModel();
   await using server = startServer({ ask: model.ask });
   const html = { "Content-Type": "text/html" };
+  const arrived = () =>
+    new Response(null, { headers: { "Content-Type": "text/event-stream" } });
+  let rounds = 0;
   for (
     const head of [
       // Only what is posted is sent elsewhere.
@@ -160,7 +174,11 @@ Deno.test("over a network, a question that a redirect would lose is not sent", a
       () =>
         new Response(null, { status: 302, headers: { Location: "/login" } }),
       // Round and round.
-      () => new Response(null, { status: 302, headers: { Location: "/b" } }),
+      () =>
+        ++rounds % 2 === 0 ? arrived() : new Response(null, {
+          status: 302,
+          headers: { Location: `/${rounds}` },
+        }),
     ]
   ) {
     const paths: string[] = [];
@@ -169,11 +187,6 @@ Deno.test("over a network, a question that a redirect would lose is not sent", a
       paths.push(`${request.method} ${pathname}`);
       await request.body?.cancel();
       if (pathname === "/login") return new Response("in", { headers: html });
-      if (pathname === "/b" && request.method === "HEAD") {
-        return new Response(null, {
-          headers: { "Content-Type": "text/event-stream" },
-        });
-      }
       if (pathname === "/helloworld") return await pass();
       if (request.method !== "POST") return head();
       return new Response(null, {
@@ -185,7 +198,7 @@ Deno.test("over a network, a question that a redirect would lose is not sent", a
       .finished;
     assertEquals(error?.code, "redirected");
     assert(!paths.some((path) => path.includes("/helloworld")), paths.join());
-    assert(paths.filter((path) => path === "POST /b").length <= 1);
+    assert(paths.filter((path) => path.startsWith("POST")).length <= 2);
   }
   assertEquals(model.calls.length, 0);
 });
@@ -207,7 +220,8 @@ Deno.test("over a network, a stop that is redirected starts nothing", async () =
     (await call).say('{"title":"');
     await field.stop();
     assertEquals((await field.finished).status, "stopped");
-    assertEquals(model.calls.length, 1);
+    const { running, kept } = server.generations;
+    assertEquals([model.calls.length, running + kept], [1, 1]);
   }
 });
 

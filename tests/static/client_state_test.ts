@@ -225,6 +225,16 @@ Deno.test("client makes one state a frame, and one before the end", async () => 
   }
 });
 
+Deno.test("client leaves no timer behind", async () => {
+  const events = [event("1", { status: "chunk", data: { a: "x" } }), end];
+  const states: unknown[] = [];
+  const { state } = await follow(events, {
+    pace: "frame",
+    onState: (state) => states.push(state),
+  }).finished;
+  assertEquals([state, ...states], [{ a: "x" }, { a: "x" }]);
+});
+
 Deno.test("client shows the last state before it is closed", async () => {
   await withFrames(true, async () => {
     let send!: (...events: string[]) => Promise<void>;
