@@ -21,6 +21,8 @@ const SILENT_BYTES = 8_000_000;
 /** After how many bytes others have their turn: a flood may be all there. */
 const TURN_BYTES = 1_048_576;
 
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
 const BRACE = 0x7b;
 const BRACE_END = 0x7d;
 
@@ -225,7 +227,7 @@ class AnswerReader {
   #readData(data: string): void {
     const isWhole = data.charCodeAt(0) === BRACE &&
       data.charCodeAt(data.length - 1) === BRACE_END;
-    const chunk = isWhole ? parse(data) as Chunk | undefined : undefined;
+    const chunk = isWhole ? parse(data) : undefined;
     if (
       chunk !== undefined &&
       (this.#pending.length === 0 || chunk.choices || chunk.error)
@@ -236,18 +238,20 @@ class AnswerReader {
     }
   }
 
-  /** Data that is no chunk by itself: its end, half of it, or none of ours. */
+  /** Data that is no chunk by itself: several, half of one, or none of ours. */
   #readOddData(data: string): void {
     const text = data.trim();
-    if (text === "[DONE]" || text === '"[DONE]"') {
+    if (isDone(text)) {
       this.#readPending();
       this.#ended = true;
     } else if (text.startsWith("data:")) {
       this.#readData(text.slice(5).trimStart());
-    } else if (text !== data && text.startsWith("{") && text.endsWith("}")) {
-      this.#readData(text);
-    } else if (this.#pending.length > 0 || /^[[{]/.test(text)) {
+    } else if (this.#pending.length > 0) {
       this.#pending.push(data);
+    } else if (/^[[{]/.test(text)) {
+      const { objects, rest } = cutObjects(text);
+      if (rest === "") this.#readObjects(objects);
+      else this.#pending.push(data);
     } else if (text !== "") {
       this.#ignore(text);
     }
@@ -255,12 +259,19 @@ class AnswerReader {
 
   #readPending(): void {
     if (this.#pending.length === 0) return;
-    const text = this.#pending.join("\n");
+    const { objects, rest } = cutObjects(this.#pending.join("\n"));
     this.#pending = [];
-    // Google's errors are lists of one.
-    const chunks = [parse(text)].flat().filter(isObject);
-    for (const chunk of chunks) this.#readChunk(chunk, text);
-    if (chunks.length === 0) this.#ignore(text);
+    this.#readObjects(objects);
+    if (isDone(rest)) this.#ended = true;
+    else if (rest !== "") this.#ignore(rest);
+  }
+
+  #readObjects(objects: string[]): void {
+    for (const object of objects) {
+      const chunk = parse(object);
+      if (chunk === undefined) this.#ignore(object);
+      else this.#readChunk(chunk, object);
+    }
   }
 
   #ignore(text: string): void {
@@ -368,8 +379,8 @@ class AnswerReader {
 
   /** Some make a forced tool call of a wanted shape: its arguments answer. */
   #readCall({ tool_calls: calls, function_call: call }: Delta): void {
-    const wanted = Array.isArray(calls)
-      ? calls.filter(isObject).find((call) => {
+    const wanted = calls
+      ? [calls].flat().filter(isObject).find((call) => {
         this.#call ??= { index: call.index };
         return call.index === this.#call.index;
       })?.function
@@ -416,12 +427,53 @@ class AnswerReader {
   }
 }
 
-function parse(text: string): unknown {
+/** Reads the text of an object. */
+function parse(text: string): Chunk | undefined {
   try {
     return JSON.parse(text);
   } catch {
     return undefined;
   }
+}
+
+function isDone(text: string): boolean {
+  return /^(?:data:)?\s*"?\[?DONE\]?"?$/i.test(text);
+}
+
+/**
+ * Cuts a text at its outermost braces: some send several objects at once, in
+ * lines, in a list or with nothing between them. Linear in the text.
+ *
+ * @returns What stands in braces, and what stands outside of them, but for what
+ * holds them together.
+ */
+function cutObjects(text: string): { objects: string[]; rest: string } {
+  const objects: string[] = [];
+  const others: string[] = [];
+  let depth = 0;
+  let from = 0;
+  let inString = false;
+  for (let index = 0; index < text.length; index++) {
+    const unit = text.charCodeAt(index);
+    if (inString) {
+      if (unit === BACKSLASH) index++;
+      else if (unit === QUOTE) inString = false;
+    } else if (unit === QUOTE) {
+      inString = depth > 0;
+    } else if (unit === BRACE) {
+      if (depth++ > 0) continue;
+      others.push(text.slice(from, index));
+      from = index;
+    } else if (unit === BRACE_END && depth > 0 && --depth === 0) {
+      objects.push(text.slice(from, index + 1));
+      from = index + 1;
+    }
+  }
+  others.push(text.slice(from));
+  // Brackets and commas hold objects together, and say nothing beside them.
+  const isGlue = objects.length > 0 ? /^(?:[\s[\],]|data:)*$/ : /^\s*$/;
+  const rest = others.filter((other) => !isGlue.test(other)).join(" ").trim();
+  return { objects, rest };
 }
 
 /** The text in a part of a message, in a list of them, or in either. */

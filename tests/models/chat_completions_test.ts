@@ -277,6 +277,7 @@ Deno.test("one odd event kills no answer, and is told", async () => {
     ["data: ping\n\n", ["ping"]],
     ['data: "a"\n\n', ['"a"']],
     ["data: 5\n\n", ["5"]],
+    ["data: {bad}\n\n", ["{bad}"]],
     ["data: []\n\n", ["[]"]],
     ["data: [null]\n\n", ["[null]"]],
     ["data: : OPENROUTER PROCESSING\n\n", [": OPENROUTER PROCESSING"]],
@@ -305,6 +306,40 @@ Deno.test("one odd event kills no answer, and is told", async () => {
       }, written);
     }
   }
+});
+
+Deno.test("several chunks at once are each read, in order", async () => {
+  const a = delta({ content: 'a}{"' }).trim().slice(6);
+  const b = delta({ content: "\\\\b" }).trim().slice(6);
+  const at = [
+    `${a}\n${b}`,
+    `${a}${b}`,
+    `${a} ${b}`,
+    `${a}data: ${b}`,
+    `[${a},\n${b}]`,
+    `${a}\n\n${b}`,
+  ];
+  const text = 'a}{"\\\\bc';
+  for (const both of at) {
+    for (const end of ["\n\n", "\n"]) {
+      const lines = both.split("\n").map((line) => line && `data: ${line}`);
+      const stream = `${lines.join("\n")}${end}${delta({ content: "c" })}`;
+      for (const pieces of [[stream], [...stream]]) {
+        const told = await answerTo(...pieces);
+        assertEquals(told, {
+          parts: said(text),
+          ignored: [],
+          error: undefined,
+        });
+      }
+    }
+  }
+  // What ends the answer may stick to its last chunk.
+  const { parts } = await answerTo(
+    `data: ${a}data: [DONE]\n\n`,
+    delta({ content: "no" }),
+  );
+  assertEquals(parts, said('a}{"'));
 });
 
 /** Content in its many forms: what stands in `choices`, and what it says. */
