@@ -10,7 +10,7 @@
 const zh = {
   tagline: "模型写到哪里，页面就长到哪里",
   intro:
-    "大模型用 JSON 作答时，这台服务器把每个字段逐字送到浏览器：模型还在写，页面就能显示；断线后从断点续传，一字不重、一字不漏。按下按钮试试。",
+    "大模型用 JSON 作答，这台服务器把每个字段逐字送到浏览器：还在写，就能看；断了线，从断点续传，不重不漏。",
   readme: "说明",
   protocol: "协议",
   source: "源码",
@@ -116,8 +116,7 @@ const zh = {
   waiting: "已连接，等待第一个字…",
   connected: "已重新连接",
   thinking: "模型正在思考…",
-  silent: (/** @type {number} */ seconds) =>
-    `连接正常，模型已 ${seconds} 秒没有动静`,
+  silent: (/** @type {number} */ seconds) => `模型沉默 ${seconds} 秒，连接正常`,
   writing: (/** @type {string} */ field) => `正在写：${field}`,
   writingAnswer: "正在写",
   broken: (/** @type {string} */ seconds) =>
@@ -300,7 +299,7 @@ const zh = {
 const en = {
   tagline: "The page grows as the model writes",
   intro:
-    "When a language model answers in JSON, this server sends each field to the browser word by word, while the model is still writing. A connection that breaks carries on where it was: nothing twice, nothing lost. Press the button and see.",
+    "This server sends a language model’s JSON answer to the browser field by field, while it is being written. A broken connection carries on where it was: nothing twice, nothing lost.",
   readme: "README",
   protocol: "Protocol",
   source: "Source",
@@ -402,8 +401,7 @@ const en = {
   waiting: "Connected, waiting for the first word…",
   connected: "Connected again",
   thinking: "The model is thinking…",
-  silent: (seconds) =>
-    `Connected, but the model has been silent for ${seconds} s`,
+  silent: (seconds) => `Silent for ${seconds} s, but connected`,
   writing: (field) => `Writing: ${field}`,
   writingAnswer: "Writing",
   broken: (seconds) => `Connection lost, carrying on in ${seconds} s`,

@@ -342,6 +342,7 @@ function begin(words = () => say.idle) {
 
 /** @param {EndEvent & { unchecked?: string[], mended?: string[] }} end */
 function showEnd({ valid, errors = [], unchecked = [], mended = [], usage }) {
+  wire.flush();
   meter.usage(usage);
   // The count that the events tell too.
   const count = meter.tally?.offset ?? 0;
@@ -390,6 +391,7 @@ function showError(error, ended) {
     const kept = state === undefined ? "" : say.gap + say.kept;
     return { title, text: advice + kept };
   };
+  wire.flush();
   if (code === "stopped") {
     show("stopped", () => say.stopped);
     return;

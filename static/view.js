@@ -55,7 +55,7 @@ import { element } from "./dom.js";
  */
 
 /** Texts are split into blocks of about this many characters. */
-const blockSize = 2_000;
+const blockSize = 1_000;
 
 /** What is shown of a value that stays empty. */
 const empty = { object: "{}", array: "[]", text: '""' };

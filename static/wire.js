@@ -9,6 +9,8 @@
 import { element } from "./dom.js";
 
 const shown = 300;
+/** Milliseconds between two updates: painting hundreds of lines is work. */
+const updates = 80;
 /** Of one event's text; the rest is only counted. */
 const shownCharacters = 600;
 
@@ -20,7 +22,7 @@ export class WireList {
   #note;
   /** @type {HTMLElement[]} */
   #queue = [];
-  #frame = 0;
+  #timer = /** @type {ReturnType<typeof setTimeout> | undefined} */ (undefined);
 
   /**
    * @param {HTMLElement} list
@@ -70,15 +72,19 @@ export class WireList {
       this.#queue.shift();
       this.#note.hidden = false;
     }
-    this.#frame ||= requestAnimationFrame(() => {
-      this.#frame = 0;
-      const list = this.#list;
-      list.append(...this.#queue);
-      this.#queue = [];
-      while (list.childElementCount > shown) {
-        list.firstElementChild?.remove();
-        this.#note.hidden = false;
-      }
-    });
+    this.#timer ??= setTimeout(() => this.flush(), updates);
+  }
+
+  /** Shows what has been added. */
+  flush() {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const list = this.#list;
+    list.append(...this.#queue);
+    this.#queue = [];
+    while (list.childElementCount > shown) {
+      list.firstElementChild?.remove();
+      this.#note.hidden = false;
+    }
   }
 }

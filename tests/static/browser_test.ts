@@ -441,7 +441,7 @@ browserTest("says that the model is silent", async (stage) => {
   call.say('{"title":"科技');
   await shows(".headline .value", "科技");
   await phase("silent");
-  assertMatch(await text("#state-text"), /模型已 \d+ 秒没有动静/);
+  assertMatch(await text("#state-text"), /模型沉默 \d+ 秒/);
   call.say('"}');
   await phase("writing");
   call.end();
@@ -716,7 +716,7 @@ browserTest("is used by keyboard alone", async (stage) => {
     assert(outline);
   }
   assertEquals(order, [
-    "a",
+    "readme",
     "a",
     "a",
     "language",
