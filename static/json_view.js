@@ -7,6 +7,7 @@
 
 /// <reference lib="dom" />
 
+import { applyDelta } from "./apply_delta.js";
 import { element } from "./dom.js";
 
 /** @typedef {import("./apply_delta.js").Delta} Delta */
@@ -28,7 +29,8 @@ export class JsonView {
   #ending = element("span", "ending");
   /** @type {Open[]} */
   #open = [];
-  #isEmpty = true;
+  /** What all deltas have made: it is written anew where one takes back. */
+  #state = /** @type {unknown} */ (undefined);
   /** Text that is not on the page yet. */
   #pending = "";
   #tail = document.createTextNode("");
@@ -43,24 +45,24 @@ export class JsonView {
     cancelAnimationFrame(this.#frame);
     this.#frame = 0;
     this.#open = [];
-    this.#isEmpty = true;
+    this.#state = undefined;
     this.#pending = "";
     this.#root.replaceChildren();
     this.#tail = document.createTextNode("");
   }
 
-  /**
-   * @param {Delta} delta
-   * @param {unknown} state What the deltas have made, this one included.
-   */
-  add({ data, reset = [] }, state) {
-    if (reset.length > 0) {
+  /** @param {Delta} delta */
+  add(delta) {
+    const isFirst = this.#state === undefined;
+    const state = applyDelta(this.#state, delta);
+    if (delta.reset?.length) {
       this.clear();
       if (state !== undefined) this.#write("", state);
-    } else if (data !== undefined) {
-      if (this.#isEmpty) this.#write("", data);
-      else this.#merge(0, data);
+    } else if (delta.data !== undefined) {
+      if (isFirst) this.#write("", delta.data);
+      else this.#merge(0, delta.data);
     }
+    this.#state = state;
     this.#frame ||= requestAnimationFrame(() => this.#flush());
   }
 
@@ -100,7 +102,6 @@ export class JsonView {
    * @param {unknown} value
    */
   #write(key, value) {
-    this.#isEmpty = false;
     if (typeof value === "string") {
       this.#open.push({ key, type: "string", count: 0 });
       this.#pending += `"${escaped(value)}`;

@@ -219,7 +219,7 @@ function follow(question, { lastEventId, state, reloaded = false } = {}) {
     },
     onDelta(delta) {
       view.add(delta);
-      json.add(delta, current.state);
+      json.add(delta);
       meter.delta(delta, last);
       if (phase() !== "writing") {
         thinking = false;
