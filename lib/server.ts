@@ -5,21 +5,26 @@
  * @module
  */
 
+import type { Answer } from "./answers/answer.ts";
 import {
   type FinishedAnswer,
   Generation,
+  type GenerationOptions,
   settle,
 } from "./answers/generation.ts";
 import { Generations } from "./answers/generations.ts";
 import { isGenerationId } from "./answers/id.ts";
 import { DEFAULT_LIMITS, type Limits } from "./answers/limits.ts";
+import { takeReasoning, takeSnapshot } from "./answers/snapshot.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import type { Language } from "./language.ts";
 import type { Ask, Question } from "./models/ask.ts";
 import { askWith, type Said } from "./models/ask_with.ts";
 import { checkSchema, type JsonSchema, SchemaError } from "./schemas/schema.ts";
+import { Instances, type Start, StoreError } from "./stores/instances.ts";
+import type { TranscriptStore } from "./stores/store.ts";
 import { readJsonObject } from "./wire/body.ts";
-import { Budgets } from "./wire/budgets.ts";
+import { Budgets, resumeCost } from "./wire/budgets.ts";
 import { connect, type ConnectionOptions } from "./wire/connection.ts";
 import { addCorsHeaders, preflight, STREAM_METHODS } from "./wire/cors.ts";
 import {
@@ -66,6 +71,19 @@ export interface FieldStreamsOptions {
   model?: string | undefined;
   /** Bounds that differ from {@linkcode DEFAULT_LIMITS}. */
   limits?: Partial<Limits>;
+  /**
+   * Where answers are that several processes share: `openSqliteStore()`,
+   * `openRedisStore()`, or your own. Without one they are in this process.
+   * Whoever has opened it closes it, after `drain()`.
+   */
+  store?: TranscriptStore | undefined;
+  /**
+   * Whether readers get only what is in the store: then nobody has seen what is
+   * lost when a process dies.
+   *
+   * @default {false}
+   */
+  durable?: boolean | undefined;
   /**
    * The origins whose pages may read the responses, with their credentials;
    * `"*"`: all, without. Left to the host where it is not set.
@@ -161,7 +179,8 @@ export interface FieldStreams {
   /**
    * Lets running answers finish for `drainSeconds`, and starts no more.
    *
-   * @returns Resolves when none is running, and each `onFinish` has.
+   * @returns Resolves when none is running, each `onFinish` has, and all are
+   * stored, where there is a store.
    */
   drain(): Promise<void>;
 }
@@ -178,6 +197,8 @@ export interface AddressesContext {
   limits: Limits;
   clock: Clock;
   cors?: "*" | string[] | undefined;
+  /** Those that share a store; `undefined`: there is one. */
+  instances?: Instances | undefined;
   onError?: ((error: unknown) => void) | undefined;
 }
 
@@ -229,7 +250,10 @@ export function createFieldStreams(options: FieldStreamsOptions): FieldStreams {
       "Cannot create field streams: ask is not a function; use openai() or askWith()",
     );
   }
-  const { ask, cors, onFinish, onError } = options;
+  const { ask, cors, store, durable = false, onFinish, onError } = options;
+  if (durable && store === undefined) {
+    throw new TypeError("Cannot create field streams: durable needs a store");
+  }
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const clock = systemClock;
   const generations = new Generations({
@@ -241,8 +265,10 @@ export function createFieldStreams(options: FieldStreamsOptions): FieldStreams {
   });
   const budgets = new Budgets(limits);
   const model = options.model ?? ask.model ?? "unknown";
+  const instances = store &&
+    new Instances({ store, durable, limits, clock, onError });
   return new Addresses({
-    ...{ generations, budgets, model, limits, clock, cors, onError },
+    ...{ generations, budgets, model, limits, clock, cors, instances, onError },
   });
 }
 
@@ -314,8 +340,9 @@ export class Addresses implements FieldStreams {
     return { draining, running, kept, openStreams: budgets.openStreams };
   }
 
-  drain(): Promise<void> {
-    return this.#options.generations.drain();
+  async drain(): Promise<void> {
+    await this.#options.generations.drain();
+    await this.#options.instances?.drain();
   }
 
   async handle(request: Request, options: HandleOptions): Promise<Response> {
@@ -346,7 +373,9 @@ export class Addresses implements FieldStreams {
       return await this.#route(request, visit);
     } catch (error) {
       if (error instanceof Response) return error;
-      return failureResponse(error, request, this.#options.onError);
+      // The instances have told of it.
+      const told = error instanceof StoreError ? unreachable() : error;
+      return failureResponse(told, request, this.#options.onError);
     }
   }
 
@@ -368,10 +397,17 @@ export class Addresses implements FieldStreams {
     }
     const id = url.searchParams.get("id");
     const position = readPosition(request, id);
-    const { generations } = this.#options;
-    const found = generations.get(id ?? position?.generation ?? "");
+    const isOver = position?.offset === "end";
+    if (isOver && !asJson) return new Response(null, { status: 204 });
+    const { generations, instances } = this.#options;
+    const wanted = id ?? position?.generation ?? "";
+    let found: Answer | undefined = generations.get(wanted);
+    // Without a store nothing is awaited between here and the start.
+    if (found === undefined && instances !== undefined && wanted !== "") {
+      found = await instances.find(wanted);
+    }
     const known = found?.owner === visit.owner ? found : undefined;
-    if (position?.offset === "end" && !(asJson && known)) {
+    if (isOver && known === undefined) {
       return new Response(null, { status: 204 });
     }
     const language = preferredLanguage(request);
@@ -379,19 +415,19 @@ export class Addresses implements FieldStreams {
     if (known !== undefined) {
       if (position === undefined) await this.#compare(known, asked);
       else await request.body?.cancel().catch(() => {});
-      return this.#resume(known, position?.offset, asked);
+      return await this.#resume(known, position?.offset, asked);
     }
     if (found !== undefined || position !== undefined) throw expired();
     return await this.#start(id ?? undefined, asked);
   }
 
   async #start(id: string | undefined, asked: Asked): Promise<Response> {
-    const { generations, budgets } = this.#options;
+    const { generations, budgets, instances } = this.#options;
     const { visit, asJson, language } = asked;
     const { owner, client } = visit;
     // Opened first: a body that is on its way takes up as much, and a stream
     // that cannot be opened starts nothing.
-    const close = this.#openStream(client);
+    const close = await this.#openStream(client);
     try {
       // Looked at before the body is read, and counted when something starts: to
       // ask again for what is there costs nothing.
@@ -401,28 +437,40 @@ export class Addresses implements FieldStreams {
       const digest = await digestOf(members);
       const question = await this.#question(asked, members);
       // While this one waited, another of the same id may have come.
-      const rival = id === undefined ? undefined : generations.get(id);
-      if (rival?.owner === owner) {
-        close();
-        this.#refuseOther(rival, digest, client);
-        return this.#resume(rival, undefined, asked);
+      let answer: Answer | undefined = id === undefined
+        ? undefined
+        : generations.get(id);
+      let isNew = false;
+      if (answer === undefined) {
+        this.#checkRoom();
+        refuse(budgets.countGeneration(client));
+        const options: GenerationOptions = {
+          ...question,
+          validated: question.validated ?? question.schema !== undefined,
+          digest,
+          id,
+          owner,
+        };
+        const start = (options: GenerationOptions): Generation => {
+          isNew = true;
+          const generation = generations.start(options);
+          visit.onStart?.(generation.id, question);
+          return generation;
+        };
+        answer = instances === undefined
+          ? start(options)
+          : await this.#startShared(instances, { options, client, start });
       }
-      if (rival !== undefined) throw expired();
-      this.#checkRoom();
-      refuse(budgets.countGeneration(client));
-      const generation = generations.start({
-        ...question,
-        validated: question.validated ?? question.schema !== undefined,
-        digest,
-        id,
-        owner,
-      });
-      visit.onStart?.(generation.id, question);
-      if (!asJson) {
-        return this.#stream(generation, { language, onClose: close });
+      if (answer.owner !== owner) throw expired();
+      if (isNew && !asJson) {
+        return this.#stream(answer, { language, onClose: close });
       }
       close();
-      return snapshotResponse(generation, { status: 202, language });
+      if (isNew) {
+        return await this.#snapshot(answer, { status: 202, language });
+      }
+      this.#refuseOther(answer, digest, client);
+      return await this.#resume(answer, undefined, asked);
     } catch (error) {
       close();
       throw error;
@@ -440,49 +488,71 @@ export class Addresses implements FieldStreams {
     }
   }
 
-  #resume(
-    generation: Generation,
+  /** Starts a generation here, unless another instance has. */
+  async #startShared(
+    instances: Instances,
+    { options, client, start }: {
+      options: GenerationOptions;
+      client: string;
+      start: Start;
+    },
+  ): Promise<Answer> {
+    const { generations, limits } = this.#options;
+    await this.#spend(`g:${client}`, 1, limits.generationsPerMinute);
+    return await instances.start(options, (options) => {
+      const generation = start(options);
+      // It has been claimed: whoever asks for it hears how it is.
+      if (generations.draining) generation.stop("interrupted");
+      return generation;
+    });
+  }
+
+  async #resume(
+    answer: Answer,
     offset: Position["offset"] | undefined,
     { visit: { client }, asJson, language }: Asked,
-  ): Response {
-    const { length } = generation.transcript;
-    if (typeof offset === "number" && offset > length) {
+  ): Promise<Response> {
+    const { length } = answer;
+    const isBeyond = typeof offset === "number" && offset > length;
+    // What another instance has written may be on its way.
+    if (isBeyond && answer instanceof Generation) {
       throw new HttpError(400, "bad_request", WORDS.offset);
     }
     const work = asJson || offset === "end"
       ? length
-      : generation.workFrom(offset ?? 0);
-    refuse(this.#options.budgets.countResume(client, work));
+      : answer.workFrom(offset ?? 0);
+    await this.#countResume(client, work);
     if (asJson || offset === "end") {
-      return snapshotResponse(generation, { status: 200, language });
+      const from = offset === "end" ? undefined : offset;
+      return await this.#snapshot(answer, { status: 200, language, from });
     }
-    const onClose = this.#openStream(client);
-    return this.#stream(generation, { offset, language, onClose });
+    const onClose = await this.#openStream(client);
+    return this.#stream(answer, { offset, language, onClose });
   }
 
   /** Refuses a request that asks something else than what is answered. */
-  async #compare(generation: Generation, asked: Asked): Promise<void> {
+  async #compare(answer: Answer, asked: Asked): Promise<void> {
     const { client } = asked.visit;
     refuse(this.#options.budgets.lookForResume(client));
-    const close = this.#openStream(client);
+    const close = await this.#openStream(client);
     try {
       const digest = await this.#read(asked).then(digestOf, (error) => {
         // What cannot be read is not what was asked.
         if (error instanceof HttpError && error.status !== 413) return "";
         throw error;
       });
-      this.#refuseOther(generation, digest, client);
+      this.#refuseOther(answer, digest, client);
     } finally {
       close();
     }
   }
 
   #refuseOther(
-    generation: Generation,
+    answer: Answer,
     digest: string | undefined,
     client: string,
   ): void {
-    if (digest === undefined || digest === generation.digest) return;
+    if (digest === undefined || digest === answer.digest) return;
     refuse(this.#options.budgets.countResume(client));
     throw new HttpError(409, "conflict", WORDS.conflict);
   }
@@ -524,32 +594,88 @@ export class Addresses implements FieldStreams {
     return question;
   }
 
-  #stop(url: URL, { owner, client }: Asked["visit"]): Response {
-    const { generations, budgets } = this.#options;
+  async #stop(
+    url: URL,
+    { owner, client }: Asked["visit"],
+  ): Promise<Response> {
+    const { generations, instances } = this.#options;
     const id = url.searchParams.get("id") ?? "";
     const generation = generations.get(id);
     if (generation?.owner === owner) {
       generation.stop("stopped");
     } else if (generation === undefined && isGenerationId(id)) {
-      refuse(budgets.countResume(client));
-      generations.stopAhead(owner, id);
+      await this.#countResume(client);
+      if (instances === undefined) generations.stopAhead(owner, id);
+      else await instances.stop(id, owner);
     }
     return new Response(null, { status: 204 });
   }
 
-  #openStream(client: string): () => void {
-    const stream = this.#options.budgets.openStream(client);
-    if (typeof stream === "function") return stream;
-    throw tooMany(stream);
+  /** Counts a request that starts nothing, here and over all instances. */
+  async #countResume(client: string, work = 0): Promise<void> {
+    const { budgets, limits } = this.#options;
+    refuse(budgets.countResume(client, work));
+    const cost = resumeCost(work);
+    await this.#spend(`r:${client}`, cost, limits.resumesPerMinute);
   }
 
-  #stream(
-    generation: Generation,
-    reader: ConnectionOptions,
-  ): Response {
+  /** Takes from a budget of all instances, if there are several. */
+  async #spend(key: string, cost: number, perMinute: number): Promise<void> {
+    const wait = await this.#options.instances?.spend(key, cost, perMinute);
+    if (!wait) return;
+    const retryAfter = Math.ceil(wait / 1000);
+    throw tooMany({ code: "too_many_streams", retryAfter });
+  }
+
+  /** Opens a stream here, and counts it over all instances. */
+  async #openStream(client: string): Promise<() => void> {
+    const { budgets, instances } = this.#options;
+    const close = budgets.openStream(client);
+    if (typeof close !== "function") throw tooMany(close);
+    if (instances === undefined) return close;
+    const closeShared = await instances.openStream(client);
+    if (closeShared === undefined) {
+      close();
+      throw tooMany({ code: "too_many_streams", retryAfter: 5 });
+    }
+    return () => {
+      close();
+      closeShared();
+    };
+  }
+
+  #stream(answer: Answer, reader: ConnectionOptions): Response {
     const replays = this.#replays;
-    const body = connect(generation, reader, { ...this.#options, replays });
+    const body = connect(answer, reader, { ...this.#options, replays });
     return new Response(body, { headers: STREAM_HEADERS });
+  }
+
+  /** The answer so far, for a client that polls. */
+  async #snapshot(
+    answer: Answer,
+    { status, language, from }: {
+      status: number;
+      language: Language;
+      from?: number | undefined;
+    },
+  ): Promise<Response> {
+    await answer.poll(from);
+    const { id, beginning, shown, shown: { outcome, length } } = answer;
+    const options = { ...beginning, maxDepth: this.#options.limits.depth };
+    const data = takeSnapshot(shown, options);
+    const reasoning = takeReasoning(shown, options);
+    const offset = outcome === undefined ? length : "end";
+    return Response.json(
+      {
+        id,
+        status: "running",
+        lastEventId: formatEventId({ generation: id, offset }),
+        ...(data !== undefined && { data }),
+        ...(reasoning !== "" && { reasoning }),
+        ...(outcome && describeOutcome(outcome, language)),
+      },
+      { status, headers: SNAPSHOT_HEADERS },
+    );
   }
 }
 
@@ -587,6 +713,11 @@ function toHttpError(error: unknown): unknown {
   );
 }
 
+/** It may run elsewhere: whoever asks has to ask again. */
+function unreachable(): HttpError {
+  return new HttpError(503, "overloaded", WORDS.overloaded, retryAfter(1));
+}
+
 function expired(): HttpError {
   return new HttpError(410, "expired", WORDS.expired);
 }
@@ -609,23 +740,4 @@ function readPosition(
     throw new HttpError(400, "bad_request", WORDS.otherId);
   }
   return position;
-}
-
-function snapshotResponse(
-  generation: Generation,
-  { status, language }: { status: number; language: Language },
-): Response {
-  const snapshot = generation.snapshot();
-  const { id, transcript: { outcome, length } } = generation;
-  const offset = outcome === undefined ? length : "end";
-  return Response.json(
-    {
-      id,
-      status: "running",
-      lastEventId: formatEventId({ generation: id, offset }),
-      ...snapshot,
-      ...(outcome && describeOutcome(outcome, language)),
-    },
-    { status, headers: SNAPSHOT_HEADERS },
-  );
 }

@@ -8,6 +8,8 @@ import { DEFAULT_LIMITS, type Limits } from "../lib/answers/limits.ts";
 import type { Config } from "../lib/app/config.ts";
 import type { FinishedAnswer } from "../lib/answers/generation.ts";
 import { Generations } from "../lib/answers/generations.ts";
+import { Instances } from "../lib/stores/instances.ts";
+import type { TranscriptStore } from "../lib/stores/store.ts";
 import { createHandler } from "../lib/app/handler.ts";
 import type { Ask, Part, Question } from "../lib/models/ask.ts";
 import { DEFAULT_SCHEMA } from "../lib/schemas/schema.ts";
@@ -179,6 +181,8 @@ export function testConfig(
     corsOrigins: "*",
     trustProxy: false,
     logPrompts: false,
+    store: undefined,
+    durable: false,
     ...rest,
     limits: {
       ...DEFAULT_LIMITS,
@@ -228,10 +232,12 @@ export interface TestServer extends AsyncDisposable {
 
 /** Starts a server on a free port of this machine. */
 export function startServer(
-  { ask, config = testConfig(), clock = systemClock }: {
+  { ask, config = testConfig(), clock = systemClock, store }: {
     ask: Ask;
     config?: Config;
     clock?: Clock;
+    /** Shared with other servers. The test closes it. */
+    store?: TranscriptStore;
   },
 ): TestServer {
   const reports: FinishedAnswer[] = [];
@@ -244,14 +250,18 @@ export function startServer(
     onFinish: (report) => reports.push(report),
     onError: (error) => errors.push(error),
   });
+  const onError = (error: unknown) => errors.push(error);
+  const { limits, durable } = config;
+  const instances = store &&
+    new Instances({ store, durable, limits, clock, onError });
   const streams = new Addresses({
     generations,
     budgets,
     model: config.model.model,
-    limits: config.limits,
+    limits,
     clock,
+    instances,
   });
-  const onError = (error: unknown) => errors.push(error);
   const handler = createHandler({
     config,
     streams,
@@ -277,7 +287,7 @@ export function startServer(
     },
     async [Symbol.asyncDispose]() {
       generations.stopAll();
-      await generations.drain();
+      await streams.drain();
       await server.shutdown();
     },
   };

@@ -22,13 +22,10 @@ import {
 } from "../parser.ts";
 import type { Beginning } from "../beginning.ts";
 import { beginningOf } from "../schemas/beginning.ts";
+import type { Answer } from "./answer.ts";
 import { makeGenerationId } from "./id.ts";
 import type { Limits } from "./limits.ts";
-import {
-  type SnapshotOptions,
-  takeReasoning,
-  takeSnapshot,
-} from "./snapshot.ts";
+import { type SnapshotOptions, takeSnapshot } from "./snapshot.ts";
 import { Transcript } from "./transcript.ts";
 import { Turns } from "./turns.ts";
 import { validateAnswer } from "./validation.ts";
@@ -43,6 +40,12 @@ export interface GenerationOptions extends Question {
   validated: boolean;
   /** What tells this question from another one under the same id. */
   digest?: string | undefined;
+  /**
+   * Whether readers get only what somebody says has been stored.
+   *
+   * @default {false}
+   */
+  durable?: boolean | undefined;
   /** Whatever the host wants back when it has ended. */
   meta?: unknown;
   /**
@@ -131,11 +134,13 @@ const UNREAD = 4_000;
 const MAX_REFUSAL = 10_000;
 
 /** One answer of the model. */
-export class Generation {
+export class Generation implements Answer {
   readonly id: string;
   readonly owner: string;
   readonly digest: string | undefined;
   readonly transcript: Transcript = new Transcript();
+  /** Fed by whoever stores it, if it is durable. */
+  readonly shown: Transcript;
   readonly #question: Question & { meta?: unknown };
   readonly #validated: boolean;
   /** What is known of the value: all who read the answer decide alike. */
@@ -180,12 +185,14 @@ export class Generation {
 
   /** Makes one that asks the model when it has a reader. */
   constructor(
-    { id, owner, validated, digest, linger, ...question }: GenerationOptions,
+    { id, owner, validated, digest, linger, durable, ...question }:
+      GenerationOptions,
     context: GenerationContext,
   ) {
     this.id = id ?? makeGenerationId();
     this.owner = owner;
     this.digest = digest;
+    this.shown = durable ? new Transcript() : this.transcript;
     this.#question = question;
     this.#validated = validated;
     this.beginning = beginningOf(question.schema);
@@ -206,6 +213,11 @@ export class Generation {
       () => this.stop("abandoned"),
     );
     this.#lingerOn();
+  }
+
+  /** How long it is for its readers. */
+  get length(): number {
+    return this.shown.length;
   }
 
   /**
@@ -350,19 +362,10 @@ export class Generation {
     };
   }
 
-  /**
-   * The value and the thinking so far, for a client that polls; it counts as a
-   * reader for the linger time.
-   */
-  snapshot(): { data?: unknown; reasoning?: string } {
+  /** Counts a client that polls as a reader for the linger time. */
+  poll(): undefined {
     this.#lingerOn();
     this.#run();
-    const data = this.#value();
-    const reasoning = takeReasoning(this.transcript, this.beginning);
-    return {
-      ...(data !== undefined && { data }),
-      ...(reasoning !== "" && { reasoning }),
-    };
   }
 
   /** Stops the generation if no reader comes for the linger time. */

@@ -9,6 +9,13 @@ export interface Limits {
    */
   lingerSeconds: number;
   /**
+   * How long an instance counts as alive that writes an answer and says nothing,
+   * where several share a store.
+   *
+   * @default {10}
+   */
+  leaseSeconds: number;
+  /**
    * How long a finished generation can be followed and polled.
    *
    * @default {300}
@@ -119,6 +126,7 @@ export interface Limits {
 /** The limits where nothing else is said. */
 export const DEFAULT_LIMITS: Readonly<Limits> = {
   lingerSeconds: 15,
+  leaseSeconds: 10,
   retentionSeconds: 300,
   retainedCharacters: 50_000_000,
   heartbeatSeconds: 15,

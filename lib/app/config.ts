@@ -33,6 +33,10 @@ export interface Config {
   trustProxy: boolean;
   /** Whether the log holds prompts. */
   logPrompts: boolean;
+  /** Where answers are that several processes share, if they are. */
+  store: string | undefined;
+  /** Whether readers see only what is in the store. */
+  durable: boolean;
   limits: Limits;
 }
 
@@ -131,12 +135,17 @@ export function readConfig(environment: Environment = Deno.env): Config {
     corsOrigins: read("CORS_ORIGINS")!,
     trustProxy: read("TRUST_PROXY")!,
     logPrompts: read("LOG_PROMPTS")!,
+    store: read("STORE"),
+    durable: read("DURABLE")!,
     limits,
   };
   if (config.prompt.length > limits.promptCharacters) {
     mistakes.push(
       `PROMPT: expected at most ${limits.promptCharacters} characters`,
     );
+  }
+  if (config.durable && config.store === undefined) {
+    mistakes.push("DURABLE: expected a STORE, too");
   }
   // From here on, what is missing for being wrong has been told.
   if (mistakes.length > 0) throw new ConfigError(mistakes.join("\n"));
@@ -158,11 +167,24 @@ function addressesOf(
   return addresses;
 }
 
+/** What a part of a URL stands for; itself, if it stands for nothing. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
 /** What must not be in a log, also not inside JSON; the longest first. */
-export function secretsOf({ model, accessTokens }: Config): string[] {
-  const { password } = new URL(model.baseURL);
-  return [model.apiKey ?? "", password, ...accessTokens]
+export function secretsOf(
+  { model, accessTokens, store = "" }: Config,
+): string[] {
+  const passwords = [model.baseURL, store]
+    .map((url) => URL.parse(url)?.password ?? "")
+    .flatMap((password) => [password, decoded(password)]);
+  const secrets = [model.apiKey ?? "", ...passwords, ...accessTokens]
     .filter((text) => text !== "")
-    .flatMap((text) => [text, JSON.stringify(text).slice(1, -1)])
-    .sort((a, b) => b.length - a.length);
+    .flatMap((text) => [text, JSON.stringify(text).slice(1, -1)]);
+  return [...new Set(secrets)].sort((a, b) => b.length - a.length);
 }

@@ -148,6 +148,19 @@ export const SETTINGS = {
     expected: "true or false",
     parse: parseFlag,
   },
+  STORE: {
+    fallback: "",
+    purpose:
+      "where answers are that several processes share: `sqlite:answers.db`, `redis://…` or `rediss://…`; without it, in this process",
+    expected: "sqlite: and a path, or a redis:// or rediss:// URL",
+    parse: parseStore,
+  },
+  DURABLE: {
+    fallback: "false",
+    purpose: "whether readers see only what is in the store",
+    expected: "true or false",
+    parse: parseFlag,
+  },
   LIMITS: {
     fallback: "{}",
     purpose: "a JSON object with fields of `Limits`",
@@ -188,6 +201,12 @@ function parsePort(text: string): number | undefined {
 
 function parseUrl(text: string): string | undefined {
   return /^https?:$/.test(new URL(text).protocol) ? text : undefined;
+}
+
+function parseStore(text: string): string | undefined {
+  if (/^sqlite:./.test(text)) return text;
+  const { protocol, hostname } = new URL(text);
+  return /^rediss?:$/.test(protocol) && hostname !== "" ? text : undefined;
 }
 
 function parseObject(text: string): Record<string, unknown> | undefined {

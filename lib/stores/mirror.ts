@@ -59,43 +59,40 @@ export class Mirrors {
     return this.#mirrors.size;
   }
 
-  /**
-   * Finds a generation that another instance writes, or has written.
-   *
-   * @returns The mirror, which has to be attached to, or polled, at once;
-   * `undefined` if the store has no such generation.
-   * @throws {Error} If the store cannot be reached.
-   */
-  async find(id: string): Promise<Mirror | undefined> {
-    const known = this.#mirrors.get(id);
-    if (known !== undefined) return known;
-    const head = await this.#options.store.find(id);
-    return head && this.open(id, head);
+  /** The mirror of a generation, if there is one. */
+  get(id: string): Mirror | undefined {
+    return this.#mirrors.get(id);
   }
 
-  /** The mirror of a generation whose head is known. */
-  open(id: string, head: Head): Mirror {
-    // While somebody waited, another may have made it.
+  /**
+   * The mirror of a generation that another instance writes, or has written. It
+   * has to be attached to, or refreshed, at once.
+   *
+   * @param id The generation's id.
+   * @param head What the store has told of it.
+   */
+  open(id: string, head: Pick<Head, "meta" | "length">): Mirror {
     const known = this.#mirrors.get(id);
     if (known !== undefined) return known;
     const mirror = new Mirror(id, head, this.#options, () => {
       this.#mirrors.delete(id);
+      if (this.size > 0) return;
+      this.#options.clock.clearTimeout(this.#timer);
+      this.#timer = undefined;
     });
     this.#mirrors.set(id, mirror);
     this.#timer ??= this.#options.clock.setTimeout(this.#tick, LOOK);
     return mirror;
   }
 
-  /** Lets go of all: their followers wait for what does not come. */
-  close(): void {
-    this.#options.clock.clearTimeout(this.#timer);
-    this.#timer = undefined;
-    for (const mirror of this.#mirrors.values()) mirror.close();
+  /** Lets go of those that nobody follows just now. */
+  closeIdle(): void {
+    for (const mirror of this.#mirrors.values()) {
+      if (mirror.readers === 0) mirror.close();
+    }
   }
 
   readonly #tick = (): void => {
-    this.#timer = undefined;
-    if (this.size === 0) return;
     this.#timer = this.#options.clock.setTimeout(this.#tick, LOOK);
     this.#look();
   };
@@ -143,7 +140,7 @@ export class Mirror {
   /** Made by {@linkcode Mirrors}. */
   constructor(
     id: string,
-    head: Head,
+    head: Pick<Head, "meta" | "length">,
     { store, clock, lease }: MirrorOptions,
     onClose: () => void,
   ) {
@@ -160,6 +157,11 @@ export class Mirror {
     this.#fill();
     this.#attend(true);
     this.#rest();
+  }
+
+  /** How many connections follow it here. */
+  get readers(): number {
+    return this.#readers;
   }
 
   /** How long it is, as far as that is known. */
@@ -182,20 +184,37 @@ export class Mirror {
     };
   }
 
-  /** Brings it up to date for a client that polls, which counts as a reader. */
-  async refresh(): Promise<void> {
+  /**
+   * Brings it up to date for a client that polls, which counts as a reader.
+   *
+   * @param offset What the client has: as long as the writer may live, that much
+   * is waited for.
+   */
+  async refresh(offset = 0): Promise<void> {
     const isNew = this.#idle !== undefined && this.transcript.length === 0;
     this.#rest();
+    const detach = this.attach();
     await this.#fill();
-    if (!isNew || this.transcript.outcome !== undefined) return;
     // The writer hears only now that somebody reads here.
-    await new Promise<void>((resolve) => {
-      const timer = this.#clock.setTimeout(resolve, POLL);
-      this.transcript.changed().then(() => {
-        this.#clock.clearTimeout(timer);
-        resolve();
-      });
-    });
+    if (isNew) await this.#waitFor(this.transcript.length + 1, POLL);
+    await this.#waitFor(offset, this.#lease + 2 * GRACE);
+    this.#rest();
+    detach();
+  }
+
+  /** Waits until it is so long, or has an outcome, or time is over. */
+  async #waitFor(length: number, time: number): Promise<void> {
+    const { transcript } = this;
+    let isLate = false;
+    const late = Promise.withResolvers<void>();
+    const timer = this.#clock.setTimeout(() => {
+      isLate = true;
+      late.resolve();
+    }, time);
+    while (
+      !isLate && transcript.length < length && transcript.outcome === undefined
+    ) await Promise.race([transcript.changed(), late.promise]);
+    this.#clock.clearTimeout(timer);
   }
 
   /** Takes note of what the store has; called about once a second. */

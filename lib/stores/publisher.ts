@@ -20,11 +20,18 @@ export interface PublisherOptions {
   clock: Clock;
 }
 
-/** A transcript whose id has been claimed here. */
+/** A transcript that is written here. */
 export interface PublicationOptions {
   id: string;
-  /** What it was claimed with. */
+  /** What it is claimed with. */
   claim: ClaimOptions;
+  /**
+   * Whether it has been claimed. If not, nobody else knows the id, and it is
+   * claimed as soon as the store is there.
+   *
+   * @default {true}
+   */
+  isClaimed?: boolean;
   transcript: Transcript;
   /** Gets what the store is known to have, and nothing before. */
   shown?: Transcript | undefined;
@@ -58,8 +65,8 @@ interface Publication extends PublicationOptions {
   /** Whether it is to be sent at the next opportunity, whatever it is. */
   isUrgent: boolean;
   sentAt: number;
-  /** When the store last said that it is ours. */
-  ownedAt: number;
+  /** When the store last said that it is ours; `undefined` if it never has. */
+  ownedAt: number | undefined;
   readers: number;
   isStopped: boolean;
 }
@@ -102,7 +109,7 @@ export class Publisher {
       pending: undefined,
       isUrgent: false,
       sentAt: now,
-      ownedAt: now,
+      ownedAt: options.isClaimed === false ? undefined : now,
       readers: 0,
       isStopped: false,
     });
@@ -124,7 +131,7 @@ export class Publisher {
     await this.#idle.promise;
   }
 
-  /** Publishes no more. */
+  /** Publishes none of those that it has any more. */
   close(): void {
     this.#publications.clear();
     this.#clock.clearTimeout(this.#timer);
@@ -133,8 +140,6 @@ export class Publisher {
   }
 
   readonly #tick = (): void => {
-    this.#timer = undefined;
-    if (this.size === 0) return;
     this.#timer = this.#clock.setTimeout(this.#tick, TICK);
     this.#send();
   };
@@ -191,8 +196,9 @@ export class Publisher {
     publication.pending = undefined;
     if (answer.status === "fenced") return this.#fence(publication);
     if (answer.status === "gone") {
+      const { ownedAt = now } = publication;
       // Its readers elsewhere have been told by now that it is over.
-      if (now - publication.ownedAt > claim.lease) this.#fence(publication);
+      if (now - ownedAt > claim.lease) this.#fence(publication);
       else this.#claimAgain(publication);
       return;
     }
@@ -241,16 +247,15 @@ export class Publisher {
 
   #remove(publication: Publication): void {
     this.#publications.delete(publication.id);
-    if (this.size === 0) this.#idle?.resolve();
+    if (this.size === 0) this.close();
   }
 }
 
 function isDue(publication: Publication, now: number): boolean {
   const { isUrgent, sentAt, claim, readers, shown } = publication;
-  if (isUrgent) return true;
   const { transcript, reader, pending } = publication;
-  const hasNews = pending !== undefined || transcript.length > reader.offset ||
-    transcript.outcome !== undefined;
+  if (isUrgent || transcript.outcome !== undefined) return true;
+  const hasNews = pending !== undefined || transcript.length > reader.offset;
   const wait = !hasNews
     ? claim.lease / BEATS
     : readers > 0 || shown !== undefined

@@ -58,8 +58,7 @@ export class Budgets {
    * @param work How much is read again and sent for it, in UTF-16 units.
    */
   countResume(client: string, work = 0): Refusal | undefined {
-    const requests = 1 + Math.floor(work / RESUMED_UNITS);
-    return this.#resumes.spend(client, requests);
+    return this.#resumes.spend(client, resumeCost(work));
   }
 
   /**
@@ -90,6 +89,11 @@ export class Budgets {
 
 /** So much work, in UTF-16 units, counts as one resume more. */
 const RESUMED_UNITS = 50_000;
+
+/** As how many requests a resume counts. */
+export function resumeCost(work: number): number {
+  return 1 + Math.floor(work / RESUMED_UNITS);
+}
 
 /** How many clients a budget remembers; the one unseen for longest goes. */
 const CLIENTS = 10_000;

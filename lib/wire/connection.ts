@@ -1,6 +1,6 @@
-/** One reader of a generation: counted, and followed until the body is closed. */
+/** One reader of an answer: counted, and followed until the body is closed. */
 
-import type { Generation } from "../answers/generation.ts";
+import type { Answer } from "../answers/answer.ts";
 import type { Limits } from "../answers/limits.ts";
 import type { Clock } from "../clock.ts";
 import type { Language } from "../language.ts";
@@ -31,20 +31,20 @@ export interface ConnectionOptions {
 }
 
 /**
- * Connects a client with a generation; it counts as a reader until the body is
+ * Connects a client with an answer; it counts as a reader until the body is
  * closed.
  *
  * @returns The response's body.
  */
 export function connect(
-  generation: Generation,
+  answer: Answer,
   { offset, language, onClose }: ConnectionOptions,
   { model, limits, clock, replays }: ConnectionContext,
 ): ReadableStream<Uint8Array> {
-  const { id, beginning, transcript, linger } = generation;
+  const { id, beginning, shown: transcript, linger } = answer;
   const message = WORDS.start[language];
   const start = { status: "start", message, id, model, protocol: 1, linger };
-  const detach = generation.attach();
+  const detach = answer.attach();
   const options = { id, ...beginning, maxDepth: limits.depth, transcript };
   return follow({
     ...options,

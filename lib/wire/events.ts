@@ -31,7 +31,8 @@ export interface Events {
   /**
    * Reads some of what the client has, as if it had been sent.
    *
-   * @returns Whether there is more of it; until there is none, no batch is made.
+   * @returns Whether there is more of it here; until there is none, no batch is
+   * made.
    */
   skip(): boolean;
   /**
@@ -111,19 +112,13 @@ export class EventMaker implements Events {
    * Makes one that goes on where a client is.
    *
    * @param options What the events are made of.
-   * @param offset UTF-16 units of the transcript that the client has.
-   * @throws {RangeError} If the transcript does not have as many.
+   * @param offset UTF-16 units of the transcript that the client has. What of it
+   * is not here yet, since another instance writes it, is waited for.
    */
   constructor(options: EventsOptions, offset: number) {
     this.#options = options;
     this.#transcript = options.transcript;
     this.#had = offset;
-    const { length } = options.transcript;
-    if (offset > length) {
-      throw new RangeError(
-        `Cannot follow from ${offset}: the transcript has ${length}`,
-      );
-    }
     this.#reader = options.transcript.read();
     this.#envelope = new Envelope(options);
     this.#parser = this.#createParser();
@@ -146,7 +141,8 @@ export class EventMaker implements Events {
   }
 
   skip(): boolean {
-    const to = Math.min(this.#had, this.#reader.offset + MAX_SKIP);
+    const had = Math.min(this.#had, this.#transcript.length);
+    const to = Math.min(had, this.#reader.offset + MAX_SKIP);
     while (this.#reader.offset < to) {
       const run = this.#reader.next(to - this.#reader.offset)!;
       if (run.type === "reasoning") continue;
@@ -155,7 +151,7 @@ export class EventMaker implements Events {
         else if (piece.type === "json") this.#parse(piece.text);
       }
     }
-    return to < this.#had;
+    return to < had;
   }
 
   async next(): Promise<string> {

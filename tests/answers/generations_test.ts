@@ -4,6 +4,7 @@ import type {
   FinishedAnswer,
   Generation,
 } from "../../lib/answers/generation.ts";
+import { takeSnapshot } from "../../lib/answers/snapshot.ts";
 import { Generations } from "../../lib/answers/generations.ts";
 import type { Ask } from "../../lib/models/ask.ts";
 import { DEFAULT_SCHEMA } from "../../lib/schemas/schema.ts";
@@ -72,7 +73,7 @@ Deno.test("a generation asks the model once, when it has a reader", async () => 
   assertEquals(model.calls.length, 0);
   await turn();
   readers.push(new Reader(clock, generation, 0));
-  generation.snapshot();
+  generation.poll();
   await turn();
   assertEquals(model.calls.length, 1);
   assertEquals(generation.readers, 3);
@@ -139,7 +140,7 @@ Deno.test("a generation lingers when its last reader has left, and only then", a
   await three.body.cancel();
   // A poll does not shorten the time, and renews it.
   clock.tick(14_999);
-  generation.snapshot();
+  generation.poll();
   clock.tick(14_999);
   assertEquals(generations.running, 1);
   assert(!model.calls[0]!.signal.aborted);
@@ -174,7 +175,7 @@ Deno.test("a poll while somebody reads ends nothing", async () => {
   const { generations, clock } = setUp(model.ask);
   const generation = start(generations);
   const reader = new Reader(clock, generation);
-  generation.snapshot();
+  generation.poll();
   clock.tick(50_000);
   assertEquals(generations.running, 1);
   await reader.body.cancel();
@@ -228,7 +229,7 @@ Deno.test("a model that does not heed the abort is heard no longer", async () =>
       returned = true;
     });
     const generation = start(generations);
-    generation.snapshot();
+    generation.poll();
     await until(() => asked);
     generation.stop("stopped");
     const { timers } = clock;
@@ -259,7 +260,7 @@ Deno.test("a model that cannot be asked ends the generation, and throws nowhere"
     ] as Ask[]
   ) {
     const { generations, reports, clock } = setUp(ask);
-    start(generations).snapshot();
+    start(generations).poll();
     await until(() => reports.length === 1);
     assertEquals(reports[0]!.outcome, "internal");
     assertEquals((reports[0]!.error as Error).message, "Cannot ask: a test");
@@ -324,7 +325,7 @@ Deno.test("finished ones are kept for a while, the oldest goes first", async () 
   for (let n = 0; n < 4; n++) {
     const generation = start(generations);
     all.push(generation);
-    generation.snapshot();
+    generation.poll();
     await until(() => generations.running === 0);
     clock.tick(1000);
   }
@@ -392,7 +393,7 @@ Deno.test("draining waits for those that run, and ends them after a while", asyn
 Deno.test("draining nothing takes no time, and leaves no timer", async () => {
   const model = new ScriptedModel((call) => call.end());
   const { generations, clock } = setUp(model.ask);
-  start(generations).snapshot();
+  start(generations).poll();
   await until(() => generations.running === 0);
   assertEquals(generations.kept, 1);
   await generations.drain();
@@ -404,7 +405,7 @@ Deno.test("draining ends as soon as the last one has ended", async () => {
   const model = new ScriptedModel();
   const { generations, clock } = setUp(model.ask);
   const generation = start(generations);
-  generation.snapshot();
+  generation.poll();
   const drain = generations.drain();
   generation.stop("stopped");
   await drain;
@@ -415,16 +416,17 @@ Deno.test("polls get the value so far, and none where there is none", async () =
   const model = new ScriptedModel();
   const { generations } = setUp(model.ask);
   const generation = start(generations);
-  assertEquals(generation.snapshot(), {});
+  const value = () => takeSnapshot(generation.shown, generation.beginning);
+  generation.poll();
+  assertEquals(value(), undefined);
   const [call] = model.calls;
   call!.say('Sure! {"a":"b');
   await until(() => generation.transcript.length === 13);
-  assertEquals(generation.snapshot(), { data: { a: "b" } });
+  assertEquals(value(), { a: "b" });
   call!.say('c","d":[1,2');
   call!.end("length");
   await until(() => generation.transcript.outcome !== undefined);
-  const { data } = generation.snapshot() as { data: { a: string } };
-  assertEquals(data.a, "bc");
+  assertEquals((value() as { a: string }).a, "bc");
   const { outcome } = generation.transcript;
   assert(outcome?.status === "error" && outcome.code === "truncated");
   await generations.drain();

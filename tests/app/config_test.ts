@@ -35,6 +35,8 @@ Deno.test("without settings the demo model answers everybody on port 5001", () =
     corsOrigins: "*",
     trustProxy: false,
     logPrompts: false,
+    store: undefined,
+    durable: false,
     limits: { ...DEFAULT_LIMITS },
   });
   assertEquals(model.model, DEMO_MODEL);
@@ -142,6 +144,8 @@ Deno.test("settings are read", () => {
       CORS_ORIGINS: "https://a.example, http://localhost:8080",
       TRUST_PROXY: "true",
       LOG_PROMPTS: "1",
+      STORE: "sqlite:answers.db",
+      DURABLE: "true",
     });
     assertEquals(config, {
       host: "127.0.0.1",
@@ -155,6 +159,8 @@ Deno.test("settings are read", () => {
       corsOrigins: ["https://a.example", "http://localhost:8080"],
       trustProxy: true,
       logPrompts: true,
+      store: "sqlite:answers.db",
+      durable: true,
       limits: { ...DEFAULT_LIMITS, lingerSeconds: 0.5, depth: 7 },
     });
     assertEquals(model.parameters, { temperature: 0 });
@@ -267,4 +273,28 @@ Deno.test("no secret of the settings may be in a log, the longest first", () => 
   assert(secrets.includes("key"));
   assertEquals(secrets[0], "key-0123456789abcdef");
   assertEquals(secretsOf(configOf({})), []);
+});
+
+Deno.test("a store is a file or a Redis, and its password is a secret", () => {
+  for (
+    const STORE of [
+      "sqlite:/var/lib/answers.db",
+      "redis://127.0.0.1",
+      "rediss://user:p%40ss@example.com:6380/2",
+    ]
+  ) assertEquals(configOf({ STORE }).store, STORE);
+  for (
+    const STORE of ["sqlite:", "answers.db", "http://a", "redis://", "redis:a"]
+  ) {
+    const [mistake, ...rest] = mistakesIn({ STORE });
+    assert(mistake!.startsWith("STORE: expected sqlite: and a path"), STORE);
+    assertEquals(rest, []);
+  }
+  assertEquals(mistakesIn({ DURABLE: "true" }), [
+    "DURABLE: expected a STORE, too",
+  ]);
+  const STORE = "rediss://user:p%40ss@example.com";
+  assertEquals(secretsOf(configOf({ STORE })), ["p%40ss", "p@ss"]);
+  // One that is not encoded as it should be.
+  assertEquals(secretsOf(configOf({ STORE: "redis://:5%@a" })), ["5%"]);
 });

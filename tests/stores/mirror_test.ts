@@ -1,8 +1,8 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { makeGenerationId } from "../../lib/answers/id.ts";
 import { failure } from "../../lib/answers/outcome.ts";
 import { type Mirror, Mirrors } from "../../lib/stores/mirror.ts";
-import type { Append } from "../../lib/stores/store.ts";
+import type { Append, TranscriptStore } from "../../lib/stores/store.ts";
 import { TestClock } from "../_server.ts";
 import { pass, settle } from "./_clock.ts";
 import { type Fault, faulty } from "./_faulty.ts";
@@ -21,12 +21,14 @@ class World {
   readonly calls: Record<string, number> = {};
   readonly nudges: string[] = [];
   readonly mirrors: Mirrors;
+  readonly #store: TranscriptStore;
   readonly id = makeGenerationId();
   #length = 0;
 
   constructor() {
     const store = faulty(this.memory.open(), () => this.fault);
-    for (const name of ["find", "read", "attend", "bury"] as const) {
+    this.#store = store;
+    for (const name of ["read", "attend", "bury"] as const) {
       const call = store[name] as (...args: unknown[]) => unknown;
       Object.assign(store, {
         [name]: (...args: unknown[]) => {
@@ -68,10 +70,14 @@ class World {
     }
   }
 
-  async find(): Promise<Mirror> {
-    const mirror = await this.mirrors.find(this.id);
-    assert(mirror !== undefined, "not found");
-    return mirror;
+  close(): void {
+    this.mirrors.get(this.id)?.close();
+  }
+
+  async open(): Promise<Mirror> {
+    const head = await this.#store.find(this.id);
+    assert(head !== undefined, "not found");
+    return this.mirrors.open(this.id, head);
   }
 }
 
@@ -84,7 +90,7 @@ Deno.test("a mirror shows what is there, then what comes, then the outcome", asy
   await world.claim();
   await world.append("ab");
   await world.append("cd");
-  const mirror = await world.find();
+  const mirror = await world.open();
   assertEquals([mirror.length, mirror.meta.model], [4, "a model"]);
   const detach = mirror.attach();
   await settle();
@@ -95,34 +101,32 @@ Deno.test("a mirror shows what is there, then what comes, then the outcome", asy
   assertEquals(textOf(mirror), "abcdefg");
   assertEquals(mirror.transcript.outcome, failure("no_json"));
   detach();
-  assertEquals([world.mirrors.size, world.clock.timers], [0, 1]);
-  await pass(world.clock, 1000);
-  assertEquals(world.clock.timers, 0);
+  assertEquals([world.mirrors.size, world.clock.timers], [0, 0]);
 });
 
 Deno.test("a mirror reads as often as it takes", async () => {
   const world = new World();
   await world.claim();
   for (const text of "abcdefghijklm") await world.append(text);
-  const mirror = await world.find();
+  const mirror = await world.open();
   await settle();
   assertEquals(textOf(mirror), "abcdefghijklm");
   assertEquals(world.calls.read, 5);
-  world.mirrors.close();
+  world.close();
 });
 
 Deno.test("there is one mirror for all readers", async () => {
   const world = new World();
   await world.claim();
   const mirrors = await Promise.all(
-    Array.from({ length: 5 }, () => world.mirrors.find(world.id)),
+    Array.from({ length: 5 }, () => world.open()),
   );
   assertEquals(new Set(mirrors).size, 1);
-  const detach = mirrors.map((mirror) => mirror!.attach());
+  const detach = mirrors.map((mirror) => mirror.attach());
   await settle();
-  assertEquals(world.calls, { find: 5, read: 1, attend: 1 });
+  assertEquals(world.calls, { read: 1, attend: 1 });
   await world.beat(2 * 750);
-  assertEquals(world.calls, { find: 5, read: 1, attend: 3 });
+  assertEquals(world.calls, { read: 1, attend: 3 });
   for (const [n, leave] of detach.entries()) {
     assertEquals(world.mirrors.size, 1, `after ${n}`);
     leave();
@@ -130,18 +134,10 @@ Deno.test("there is one mirror for all readers", async () => {
   assertEquals(world.mirrors.size, 0);
 });
 
-Deno.test("what no store knows has no mirror, and a store that is away says so", async () => {
-  const world = new World();
-  assertEquals(await world.mirrors.find(world.id), undefined);
-  world.fault = "throws";
-  await assertRejects(() => world.mirrors.find(world.id));
-  assertEquals([world.mirrors.size, world.clock.timers], [0, 0]);
-});
-
 Deno.test("the writer knows at once who reads here, and who no more", async () => {
   const world = new World();
   await world.claim();
-  const detach = (await world.find()).attach();
+  const detach = (await world.open()).attach();
   await settle();
   assertEquals(world.nudges.length, 1);
   assertEquals(await world.append(), 1);
@@ -156,14 +152,12 @@ Deno.test("the writer knows at once who reads here, and who no more", async () =
 Deno.test("a mirror that nobody attaches to goes away", async () => {
   const world = new World();
   await world.claim();
-  await world.find();
+  await world.open();
   await pass(world.clock, 1450);
   assertEquals(world.mirrors.size, 1);
   await pass(world.clock, 50);
   assertEquals(world.mirrors.size, 0);
-  assertEquals(await world.append(), 0);
-  await pass(world.clock, 1000);
-  assertEquals(world.clock.timers, 0);
+  assertEquals([await world.append(), world.clock.timers], [0, 0]);
 });
 
 Deno.test("a poll brings it up to date, and counts as a reader for a moment", async () => {
@@ -172,7 +166,8 @@ Deno.test("a poll brings it up to date, and counts as a reader for a moment", as
   await world.append("ab");
   // Nothing is heard of what is appended here.
   world.memory.listeners.clear();
-  const mirror = await world.find();
+  const mirror = await world.open();
+  await settle();
   await mirror.refresh();
   assertEquals(textOf(mirror), "ab");
   world.memory.listeners.clear();
@@ -187,7 +182,7 @@ Deno.test("a poll brings it up to date, and counts as a reader for a moment", as
 Deno.test("the first poll waits for what the writer has not sent", async () => {
   const world = new World();
   await world.claim();
-  const mirror = await world.find();
+  const mirror = await world.open();
   let isOver = false;
   const poll = mirror.refresh().then(() => isOver = true);
   await settle();
@@ -195,18 +190,38 @@ Deno.test("the first poll waits for what the writer has not sent", async () => {
   await world.append("ab");
   await poll;
   assertEquals(textOf(mirror), "ab");
+  // It does not wait for ever.
   const other = new World();
   await other.claim();
-  const silent = (await other.find()).refresh();
+  const silent = (await other.open()).refresh();
   await settle();
   await pass(other.clock, 100);
   await silent;
 });
 
+Deno.test("a poll waits for what its client has, as long as the writer may live", async () => {
+  const world = new World();
+  await world.claim();
+  await world.append("ab");
+  const mirror = await world.open();
+  let isOver = false;
+  const poll = mirror.refresh(4).then(() => isOver = true);
+  await world.beat(5000);
+  await world.append("c");
+  assertEquals([isOver, await world.append()], [false, 1]);
+  await world.append("d");
+  await poll;
+  assertEquals(textOf(mirror), "abcd");
+  const late = mirror.refresh(5);
+  await pass(world.clock, LEASE + 4000);
+  await late;
+  assertEquals(mirror.transcript.outcome, interrupted);
+});
+
 Deno.test("what is not heard is read", async () => {
   const world = new World();
   await world.claim();
-  const mirror = await world.find();
+  const mirror = await world.open();
   mirror.attach();
   await settle();
   const [listeners] = [...world.memory.listeners.values()];
@@ -226,14 +241,14 @@ Deno.test("what is not heard is read", async () => {
   await pass(world.clock, 750);
   assertEquals(textOf(mirror), "abcdefgh");
   assertEquals(mirror.transcript.outcome, failure("no_json"));
-  world.mirrors.close();
+  world.close();
 });
 
 Deno.test("a silent writer is buried when it has been seen silent for 3 s", async () => {
   const world = new World();
   await world.claim();
   await world.append("ab");
-  const mirror = await world.find();
+  const mirror = await world.open();
   mirror.attach();
   await pass(world.clock, LEASE + 3000);
   assertEquals([mirror.transcript.outcome, world.calls.bury], [
@@ -246,13 +261,13 @@ Deno.test("a silent writer is buried when it has been seen silent for 3 s", asyn
   assertEquals(mirror.transcript.outcome, interrupted);
   assertEquals(textOf(mirror), "ab");
   assertEquals((await world.writer.find(world.id))?.outcome, interrupted);
-  world.mirrors.close();
+  world.close();
 });
 
 Deno.test("after the store was away, no writer that lives is buried", async () => {
   const world = new World();
   await world.claim();
-  const mirror = await world.find();
+  const mirror = await world.open();
   mirror.attach();
   await settle();
   world.fault = "throws";
@@ -265,14 +280,14 @@ Deno.test("after the store was away, no writer that lives is buried", async () =
   await world.beat(2 * LEASE);
   assertEquals(mirror.transcript.outcome, undefined);
   assertEquals(textOf(mirror), "ab");
-  world.mirrors.close();
+  world.close();
 });
 
 Deno.test("a look that fails begins the 3 s anew, and so does a pause", async () => {
   for (const isStanding of [false, true]) {
     const world = new World();
     await world.claim();
-    const mirror = await world.find();
+    const mirror = await world.open();
     mirror.attach();
     await pass(world.clock, LEASE + 2250);
     if (isStanding) {
@@ -288,7 +303,7 @@ Deno.test("a look that fails begins the 3 s anew, and so does a pause", async ()
     assertEquals(mirror.transcript.outcome, undefined, `${isStanding}`);
     await pass(world.clock, 1700);
     assertEquals(mirror.transcript.outcome, interrupted);
-    world.mirrors.close();
+    world.close();
   }
 });
 
@@ -296,7 +311,7 @@ Deno.test("what is lost may come back, and is over when its writer cannot", asyn
   const world = new World();
   await world.claim();
   await world.append("ab");
-  const mirror = await world.find();
+  const mirror = await world.open();
   mirror.attach();
   await settle();
   world.memory.lose();
@@ -311,5 +326,5 @@ Deno.test("what is lost may come back, and is over when its writer cannot", asyn
   assertEquals(mirror.transcript.outcome, undefined);
   await pass(world.clock, 1500);
   assertEquals(mirror.transcript.outcome, interrupted);
-  world.mirrors.close();
+  world.close();
 });

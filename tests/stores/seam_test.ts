@@ -6,6 +6,7 @@ import { Transcript } from "../../lib/answers/transcript.ts";
 import { guardStore } from "../../lib/stores/guard.ts";
 import { type Mirror, Mirrors } from "../../lib/stores/mirror.ts";
 import { Publisher } from "../../lib/stores/publisher.ts";
+import type { TranscriptStore } from "../../lib/stores/store.ts";
 import { TestClock } from "../_server.ts";
 import { pass, settle } from "./_clock.ts";
 import { type Fault, faulty } from "./_faulty.ts";
@@ -96,6 +97,7 @@ class World {
   readonly #written = new Transcript();
   readonly #shown: Transcript | undefined;
   readonly #publisher: Publisher;
+  readonly #stores: TranscriptStore[];
   readonly #mirrors: Mirrors[];
   readonly #open: (Mirror | undefined)[] = [undefined, undefined];
   readonly #detach: ((() => void) | undefined)[] = [undefined, undefined];
@@ -111,8 +113,9 @@ class World {
     const options = { clock: this.#clock };
     const own = this.#store();
     this.#publisher = new Publisher({ store: own, ...options });
-    this.#mirrors = [0, 1].map(() =>
-      new Mirrors({ store: this.#store(), lease: LEASE, ...options })
+    this.#stores = [this.#store(), this.#store()];
+    this.#mirrors = this.#stores.map((store) =>
+      new Mirrors({ store, lease: LEASE, ...options })
     );
     this.#shown = durable ? new Transcript() : undefined;
     const claim = {
@@ -137,7 +140,7 @@ class World {
     );
   }
 
-  #store() {
+  #store(): TranscriptStore {
     const store = faulty(
       this.#memory.open(),
       () => this.#faults[this.#turn++ % this.#faults.length] ?? "none",
@@ -201,8 +204,9 @@ class World {
 
   async #attach(instance: number): Promise<void> {
     if (this.#open[instance] !== undefined) return;
-    const finding = this.#mirrors[instance]!.find(this.#id).then((mirror) => {
-      if (mirror === undefined) return;
+    const finding = this.#stores[instance]!.find(this.#id).then((head) => {
+      if (head === undefined) return;
+      const mirror = this.#mirrors[instance]!.open(this.#id, head);
       this.#open[instance] = mirror;
       this.#detach[instance] = mirror.attach();
       this.#seen.set(mirror, 0);
@@ -267,7 +271,7 @@ class World {
 
   close(): void {
     this.#publisher.close();
-    for (const mirrors of this.#mirrors) mirrors.close();
+    for (const mirror of this.#open) mirror?.close();
   }
 }
 
