@@ -4,14 +4,16 @@ import {
   readConfig,
   secretsOf,
 } from "./lib/app/config.ts";
+import { openStore } from "./lib/app/store.ts";
 import { createHandler } from "./lib/app/handler.ts";
 import { openai } from "./lib/openai.ts";
 import { createFieldStreams, type FinishedAnswer } from "./lib/server.ts";
+import type { TranscriptStore } from "./lib/stores/store.ts";
 
 /** The pause after which the server listens again, in milliseconds. */
 const LISTEN_AGAIN = 1000;
 
-function main(): void {
+async function main(): Promise<void> {
   const config = readConfigOrExit();
   const secrets = secretsOf(config);
 
@@ -30,9 +32,12 @@ function main(): void {
   const onError = (error: unknown) => log(`error ${describeError(error)}`);
   surviveErrors(onError);
 
+  const store = await openStoreOrExit(config, redact);
   const streams = createFieldStreams({
     ask: openai(config.model),
     limits: config.limits,
+    store,
+    durable: config.durable,
     onFinish: (answer) => log(describe(answer, redact)),
     onError,
   });
@@ -80,6 +85,7 @@ function main(): void {
       );
     }
     await streams.drain();
+    await store?.close();
     // Followers now send the terminal event; one that does not read it is cut.
     setTimeout(() => Deno.exit(0), 1000);
     await server.shutdown();
@@ -111,6 +117,19 @@ function readConfigOrExit(): Config {
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     console.error(`Cannot start: the settings are wrong\n${error.message}`);
+    Deno.exit(1);
+  }
+}
+
+async function openStoreOrExit(
+  { store }: Config,
+  redact: (text: string) => string,
+): Promise<TranscriptStore | undefined> {
+  try {
+    return store === undefined ? undefined : await openStore(store);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : `${error}`;
+    console.error(`Cannot start: STORE cannot be used (${redact(reason)})`);
     Deno.exit(1);
   }
 }
@@ -232,4 +251,4 @@ function milliseconds(duration: number): string {
   return `${Math.round(duration)}ms`;
 }
 
-if (import.meta.main) main();
+if (import.meta.main) await main();

@@ -2,12 +2,13 @@
 // a task's command before it runs it, and theirs would fill the screen. Flags
 // that this program is given, such as --watch, go before the others.
 
-import { readFlags } from "./without_jsr/flags.ts";
+import { readFlags, readStore, writeFlags } from "./without_jsr/flags.ts";
 
 const child = new Deno.Command(Deno.execPath(), {
   args: [
     ...["run", "--quiet", ...Deno.args],
     ...await readFlags(["--env-file", "--server"]),
+    ...writeFlags(await readStore()),
     new URL("main.ts", import.meta.url).href,
   ],
 }).spawn();

@@ -208,6 +208,17 @@ const SNAPSHOT_HEADERS = {
   vary: "Accept, Accept-Language",
 };
 
+/** A stream that is counted. */
+interface OpenStream {
+  /** Counts it no more; to be called once. */
+  close: () => void;
+  /**
+   * Rejects if all instances together have too many; `undefined`: there is one
+   * instance, and nothing to wait for.
+   */
+  opened: Promise<void> | undefined;
+}
+
 /** Somebody's request, as far as it has been read. */
 interface Asked {
   request: Request;
@@ -427,8 +438,9 @@ export class Addresses implements FieldStreams {
     const { owner, client } = visit;
     // Opened first: a body that is on its way takes up as much, and a stream
     // that cannot be opened starts nothing.
-    const close = await this.#openStream(client);
+    const { close, opened } = this.#openStream(client);
     try {
+      if (opened !== undefined) await opened;
       // Looked at before the body is read, and counted when something starts: to
       // ask again for what is there costs nothing.
       this.#checkRoom();
@@ -526,16 +538,23 @@ export class Addresses implements FieldStreams {
       const from = offset === "end" ? undefined : offset;
       return await this.#snapshot(answer, { status: 200, language, from });
     }
-    const onClose = await this.#openStream(client);
-    return this.#stream(answer, { offset, language, onClose });
+    const { close: onClose, opened } = this.#openStream(client);
+    try {
+      if (opened !== undefined) await opened;
+      return this.#stream(answer, { offset, language, onClose });
+    } catch (error) {
+      onClose();
+      throw error;
+    }
   }
 
   /** Refuses a request that asks something else than what is answered. */
   async #compare(answer: Answer, asked: Asked): Promise<void> {
     const { client } = asked.visit;
     refuse(this.#options.budgets.lookForResume(client));
-    const close = await this.#openStream(client);
+    const { close, opened } = this.#openStream(client);
     try {
+      if (opened !== undefined) await opened;
       const digest = await this.#read(asked).then(digestOf, (error) => {
         // What cannot be read is not what was asked.
         if (error instanceof HttpError && error.status !== 413) return "";
@@ -604,9 +623,13 @@ export class Addresses implements FieldStreams {
     if (generation?.owner === owner) {
       generation.stop("stopped");
     } else if (generation === undefined && isGenerationId(id)) {
-      await this.#countResume(client);
-      if (instances === undefined) generations.stopAhead(owner, id);
-      else await instances.stop(id, owner);
+      if (instances === undefined) {
+        refuse(this.#options.budgets.countResume(client));
+        generations.stopAhead(owner, id);
+      } else {
+        await this.#countResume(client);
+        await instances.stop(id, owner);
+      }
     }
     return new Response(null, { status: 204 });
   }
@@ -627,20 +650,25 @@ export class Addresses implements FieldStreams {
     throw tooMany({ code: "too_many_streams", retryAfter });
   }
 
-  /** Opens a stream here, and counts it over all instances. */
-  async #openStream(client: string): Promise<() => void> {
+  /**
+   * Opens a stream, if there is room: here at once, and over all instances, where
+   * there are several, when `opened` resolves.
+   */
+  #openStream(client: string): OpenStream {
     const { budgets, instances } = this.#options;
     const close = budgets.openStream(client);
     if (typeof close !== "function") throw tooMany(close);
-    if (instances === undefined) return close;
-    const closeShared = await instances.openStream(client);
-    if (closeShared === undefined) {
-      close();
-      throw tooMany({ code: "too_many_streams", retryAfter: 5 });
-    }
-    return () => {
-      close();
-      closeShared();
+    if (instances === undefined) return { close, opened: undefined };
+    const shared = instances.openStream(client);
+    return {
+      close: () => {
+        close();
+        shared.close();
+      },
+      opened: shared.isWithin.then((isWithin) => {
+        if (isWithin) return;
+        throw tooMany({ code: "too_many_streams", retryAfter: 5 });
+      }),
     };
   }
 

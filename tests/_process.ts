@@ -1,6 +1,7 @@
 /** main.ts as a process of its own. */
 
 import { SETTINGS } from "../lib/app/settings.ts";
+import { writeFlags } from "../without_jsr/flags.ts";
 
 let flags: Promise<string[]> | undefined;
 
@@ -68,6 +69,7 @@ export class ServerProcess implements AsyncDisposable {
       "--no-prompt",
       "--allow-net=127.0.0.1",
       "--allow-read",
+      ...writeFlags(settings.STORE ?? ""),
       `--allow-env=${names}`,
       "main.ts",
     ];

@@ -9,6 +9,7 @@
 // --env-file adds the flag for a file `.env` that is there, and --server what
 // main.ts may do.
 
+import { parseEnv } from "node:util";
 import { SETTINGS } from "../lib/app/settings.ts";
 
 /** The JSR modules in use. A new one is added here, with its stand-in. */
@@ -54,6 +55,19 @@ export async function readFlags(options: string[]): Promise<string[]> {
     flags.push(`--allow-env=${names.join()}`);
   }
   return flags;
+}
+
+/** The setting `STORE`, from the environment or the file `.env`. */
+export async function readStore(): Promise<string> {
+  const own = Deno.env.get("STORE");
+  if (own !== undefined || !await exists(".env")) return own ?? "";
+  return parseEnv(await Deno.readTextFile(".env")).STORE ?? "";
+}
+
+/** What a server may write: the file that is its store, if one is. */
+export function writeFlags(store: string): string[] {
+  const [, path] = /^sqlite:(.+)$/.exec(store.trim()) ?? [];
+  return path === undefined ? [] : [`--allow-write=${path}`];
 }
 
 /** `@std/http/cookie` is `jsr:@std/http@^1.1.0/cookie` by deno.json. */

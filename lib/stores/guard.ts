@@ -6,7 +6,10 @@ import type { TranscriptStore } from "./store.ts";
 /** Options for {@linkcode guardStore}. */
 export interface GuardOptions {
   clock: Clock;
-  /** Called with what goes wrong, each time that it is tried. */
+  /**
+   * Called with what goes wrong, at most once a second, and how often it has
+   * since the last time.
+   */
   onFault?: ((error: unknown) => void) | undefined;
 }
 
@@ -20,6 +23,9 @@ const LIMIT = 2000;
 
 /** After so many failures in a row no more is tried, but for now and then. */
 const FAILURES = 2;
+
+/** How often faults are told at most, in milliseconds. */
+const QUIET = 1000;
 
 /** How often it is tried while it is away, in milliseconds. */
 const PROBE = 500;
@@ -35,6 +41,21 @@ export function guardStore(
 ): TranscriptStore {
   let failures = 0;
   let probeAt = -Infinity;
+  /** How many faults have not been told, and when the last one was. */
+  let untold = 0;
+  let toldAt = -Infinity;
+
+  function tell(fault: StoreError): void {
+    untold++;
+    if (clock.now() < toldAt + QUIET) return;
+    onFault?.(
+      untold === 1
+        ? fault
+        : new StoreError(`${fault.message} (${untold} times)`),
+    );
+    untold = 0;
+    toldAt = clock.now();
+  }
 
   function call<T>(action: () => Promise<T>): Promise<T> {
     if (failures >= FAILURES) {
@@ -60,7 +81,7 @@ export function guardStore(
         probeAt = clock.now() + PROBE;
         const reason = cause instanceof Error ? cause.message : cause;
         const error = new StoreError(`Cannot use the store: ${reason}`);
-        onFault?.(error);
+        tell(error);
         reject(error);
       }
 

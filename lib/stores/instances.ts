@@ -38,6 +38,17 @@ export type Start = (
   options: GenerationOptions & { id: string; durable: boolean },
 ) => Generation;
 
+/** A stream that is counted over all instances. */
+export interface SharedStream {
+  /**
+   * Resolves with whether the client has as many as it may at most; while the
+   * store is away each instance has only its own.
+   */
+  isWithin: Promise<boolean>;
+  /** Counts it no more. */
+  close(): void;
+}
+
 /** How often a claim is tried; its reply may be lost. */
 const CLAIMS = 2;
 
@@ -191,32 +202,24 @@ export class Instances {
     }
   }
 
-  /**
-   * Counts one more open stream of a client, over all instances; while the store
-   * is away, each has only its own.
-   *
-   * @returns What closes it, once; `undefined` if there are too many.
-   */
-  async openStream(client: string): Promise<(() => void) | undefined> {
+  /** Counts one more open stream of a client, over all instances. */
+  openStream(client: string): SharedStream {
     this.#count(client, 1);
     let isOpen = true;
-    const close = () => {
-      if (!isOpen) return;
-      isOpen = false;
-      this.#count(client, -1);
-      this.#hold([client]).catch(() => {
-        // It is taken for open for a few seconds longer.
-      });
+    return {
+      isWithin: this.#hold([client]).then(
+        ([isWithin]) => isWithin!,
+        () => true,
+      ),
+      close: () => {
+        if (!isOpen) return;
+        isOpen = false;
+        this.#count(client, -1);
+        this.#hold([client]).catch(() => {
+          // It is taken for open for a few seconds longer.
+        });
+      },
     };
-    try {
-      const [isWithin] = await this.#hold([client]);
-      if (isWithin) return close;
-      this.#count(client, -1);
-      return undefined;
-    } catch (error) {
-      if (error instanceof StoreError) return close;
-      throw error;
-    }
   }
 
   #count(client: string, more: number): void {

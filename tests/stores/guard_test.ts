@@ -61,7 +61,7 @@ Deno.test("while a store is away nobody waits for it", async () => {
   assertEquals(await world.outcome(), failed);
   assertEquals(await world.outcome(), failed);
   assertEquals(await world.outcome(), away);
-  assertEquals([world.asked, world.faults.length], [2, 2]);
+  assertEquals(world.asked, 2);
   world.clock.tick(500);
   // One asks; those that come meanwhile do not wait for it.
   world.fault = "hangs";
@@ -95,4 +95,18 @@ Deno.test("an answer that comes too late says that the store lives", async () =>
   for (const call of world.late) call();
   await settle();
   assertEquals(await world.outcome(), "ok");
+});
+
+Deno.test("faults are told once a second, with their number", async () => {
+  const world = new World();
+  world.fault = "throws";
+  for (let n = 0; n < 5; n++) {
+    await world.outcome();
+    world.clock.tick(500);
+  }
+  assertEquals(world.faults, [
+    new StoreError("Cannot use the store: throws"),
+    new StoreError("Cannot use the store: throws (2 times)"),
+    new StoreError("Cannot use the store: throws (2 times)"),
+  ]);
 });

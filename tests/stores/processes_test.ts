@@ -1,0 +1,403 @@
+// Two processes that share a store: one dies, stands still, or goes; the store
+// does.
+
+import { assert, assertEquals } from "@std/assert";
+import { makeGenerationId } from "../../lib/answers/id.ts";
+import { ServerProcess } from "../_process.ts";
+import { readEvents, type ServerEvent, stateAfter, until } from "../_server.ts";
+import { Upstream, type UpstreamCall } from "../_upstream.ts";
+import { hasRedis, RedisServer } from "./_redis.ts";
+
+const LEASE = 2;
+
+/** What the processes share. */
+interface Shared extends AsyncDisposable {
+  /** The setting. */
+  store: string;
+  redis?: RedisServer;
+}
+
+const engines: Record<string, { ignore: boolean; start(): Promise<Shared> }> = {
+  SQLite: {
+    ignore: false,
+    async start() {
+      const folder = await Deno.makeTempDir();
+      return {
+        store: `sqlite:${folder}/answers.db`,
+        [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }),
+      };
+    },
+  },
+  Redis: {
+    ignore: !hasRedis,
+    async start() {
+      const redis = await RedisServer.start();
+      return {
+        store: redis.url,
+        redis,
+        [Symbol.asyncDispose]: () => redis[Symbol.asyncDispose](),
+      };
+    },
+  },
+};
+
+/** Two processes, and the provider that both ask. */
+class Fleet implements AsyncDisposable {
+  readonly upstream: Upstream;
+  readonly a: ServerProcess;
+  readonly b: ServerProcess;
+
+  private constructor(upstream: Upstream, a: ServerProcess, b: ServerProcess) {
+    this.upstream = upstream;
+    this.a = a;
+    this.b = b;
+  }
+
+  static async start(
+    STORE: string,
+    settings: Record<string, string> = {},
+    upstream: Upstream = new Upstream(),
+  ): Promise<Fleet> {
+    const own = {
+      STORE,
+      OPENAI_BASE_URL: upstream.url,
+      OPENAI_MODEL: "m",
+      LIMITS: JSON.stringify({ leaseSeconds: LEASE, drainSeconds: 1 }),
+      ...settings,
+    };
+    const [a, b] = await Promise.all([
+      ServerProcess.start(own),
+      ServerProcess.start(own),
+    ]);
+    return new Fleet(upstream, a, b);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.a[Symbol.asyncDispose]();
+    await this.b[Symbol.asyncDispose]();
+    await this.upstream[Symbol.asyncDispose]();
+  }
+}
+
+function processTest(
+  name: string,
+  fn: (shared: Shared) => Promise<void>,
+  names: string[] = Object.keys(engines),
+): void {
+  for (const engine of names) {
+    const { ignore, start } = engines[engine]!;
+    Deno.test({
+      name: `${name}: ${engine}`,
+      ignore,
+      async fn() {
+        await using shared = await start();
+        await fn(shared);
+      },
+    });
+  }
+}
+
+function ask({ url }: ServerProcess, id: string): Promise<Response> {
+  return fetch(`${url}/helloworld?prompt=hi&id=${id}`);
+}
+
+/** One who follows, until the connection ends or breaks. */
+class Follower {
+  readonly events: ServerEvent[] = [];
+  readonly ended: Promise<void>;
+
+  constructor(response: Response) {
+    this.ended = this.#read(response);
+  }
+
+  async #read(response: Response): Promise<void> {
+    try {
+      for await (const event of readEvents(response)) this.events.push(event);
+    } catch (error) {
+      // Its server has died.
+      if (!(error instanceof TypeError)) throw error;
+    }
+  }
+
+  get state(): unknown {
+    return stateAfter(structuredClone(this.events));
+  }
+
+  get last(): ServerEvent | undefined {
+    return this.events.at(-1);
+  }
+
+  async sees(text: string): Promise<void> {
+    await until(() => `${JSON.stringify(this.state)}`.includes(text));
+  }
+}
+
+/** Asks on one, follows on both, and lets the model say something. */
+async function begin(
+  { a, b, upstream }: Fleet,
+): Promise<
+  { id: string; call: UpstreamCall; onA: Follower; onB: Follower }
+> {
+  const id = makeGenerationId();
+  const calling = upstream.nextCall();
+  const onA = new Follower(await ask(a, id));
+  const call = await calling;
+  call.say('{"title":"on');
+  const onB = new Follower(await ask(b, id));
+  await onA.sees("on");
+  await onB.sees("on");
+  return { id, call, onA, onB };
+}
+
+processTest(
+  "kill -9 of the writer: interrupted elsewhere, and what was shown stays",
+  async (shared) => {
+    await using fleet = await Fleet.start(shared.store);
+    const { id, call, onA, onB } = await begin(fleet);
+    fleet.a.signal("SIGKILL");
+    const start = performance.now();
+    await onB.ended;
+    const took = performance.now() - start;
+    console.log(`interrupted after ${Math.round(took)} ms`);
+    assertEquals(onB.last?.data.code, "interrupted");
+    assertEquals(onB.state, { title: "on" });
+    assert(took < (LEASE + 4) * 1000 + 3000, `${took} ms`);
+    await onA.ended;
+    await call.closed;
+    // Whoever comes later sees the same, and nobody asks again.
+    const later = new Follower(await ask(fleet.b, id));
+    await later.ended;
+    assertEquals([later.state, later.last?.data.code], [
+      { title: "on" },
+      "interrupted",
+    ]);
+    assertEquals(fleet.upstream.calls.length, 1);
+    // Whoever has buried it does not report it: that was the writer's.
+    assert(!fleet.b.output.includes(id), fleet.b.output);
+  },
+);
+
+processTest(
+  "a writer that stood still for longer than its lease is fenced when it wakes",
+  async (shared) => {
+    await using fleet = await Fleet.start(shared.store);
+    const { id, call, onA, onB } = await begin(fleet);
+    fleet.a.signal("SIGSTOP");
+    await onB.ended;
+    assertEquals(onB.last?.data.code, "interrupted");
+    call.say("e");
+    fleet.a.signal("SIGCONT");
+    await onA.ended;
+    assertEquals(onA.last?.data.code, "interrupted");
+    await call.closed;
+    const later = new Follower(await ask(fleet.b, id));
+    await later.ended;
+    assertEquals(later.state, { title: "on" });
+    await fleet.a.awaitOutput(`generation ${id} interrupted`);
+  },
+);
+
+processTest("a writer that stood still for less goes on", async (shared) => {
+  await using fleet = await Fleet.start(shared.store, {
+    LIMITS: '{"leaseSeconds":60}',
+  });
+  const { call, onA, onB } = await begin(fleet);
+  fleet.a.signal("SIGSTOP");
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+  fleet.a.signal("SIGCONT");
+  call.say('e"}');
+  call.end();
+  await onA.ended;
+  await onB.ended;
+  for (const { state, last } of [onA, onB]) {
+    assertEquals([state, last?.data.status], [{ title: "one" }, "end"]);
+  }
+});
+
+processTest(
+  "SIGTERM with 50 streams: all are told, here and elsewhere",
+  async (shared) => {
+    await using fleet = await Fleet.start(shared.store, {
+      LIMITS: JSON.stringify({
+        leaseSeconds: 60,
+        drainSeconds: 0.5,
+        streamsPerClient: 200,
+        generationsPerMinute: 200,
+      }),
+    });
+    const { a, b, upstream } = fleet;
+    const followers: Follower[] = [];
+    for (let n = 0; n < 50; n++) {
+      const id = makeGenerationId();
+      const calling = upstream.nextCall();
+      followers.push(new Follower(await ask(a, id)));
+      (await calling).say('{"title":"on');
+      followers.push(new Follower(await ask(b, id)));
+    }
+    for (const follower of followers) await follower.sees("on");
+    a.signal("SIGTERM");
+    for (const follower of followers) await follower.ended;
+    assertEquals((await a.status).code, 0);
+    for (const { last, state } of followers) {
+      assertEquals([last?.data.code, state], ["interrupted", { title: "on" }]);
+    }
+    assertEquals(upstream.calls.length, 50);
+  },
+);
+
+processTest(
+  "after a restart of everything, what had ended is still there",
+  async (shared) => {
+    const id = makeGenerationId();
+    {
+      await using fleet = await Fleet.start(shared.store, {}, answering());
+      const follower = new Follower(await ask(fleet.a, id));
+      await follower.ended;
+      assertEquals(follower.state, { title: "one" });
+      fleet.a.signal("SIGTERM");
+      await fleet.a.status;
+    }
+    await using fleet = await Fleet.start(shared.store);
+    for (const process of [fleet.a, fleet.b]) {
+      const follower = new Follower(await ask(process, id));
+      await follower.ended;
+      assertEquals([follower.state, follower.last?.data.status], [
+        { title: "one" },
+        "end",
+      ]);
+    }
+    assertEquals(fleet.upstream.calls.length, 0);
+  },
+);
+
+processTest(
+  "durable: what anybody has seen outlives the writer",
+  async (shared) => {
+    await using fleet = await Fleet.start(shared.store, { DURABLE: "true" });
+    const { id, call, onA } = await begin(fleet);
+    // Killed as soon as somebody has seen it.
+    call.say("e two three");
+    await onA.sees("one two three");
+    fleet.a.signal("SIGKILL");
+    await onA.ended;
+    const later = new Follower(await ask(fleet.b, id));
+    await later.ended;
+    assertEquals(later.last?.data.code, "interrupted");
+    const { title } = onA.state as { title: string };
+    assert((later.state as { title: string }).title.startsWith(title));
+  },
+);
+
+/** A provider that answers at once. */
+function answering(): Upstream {
+  return new Upstream((call) => {
+    call.say('{"title":"one"}');
+    call.end();
+  });
+}
+
+processTest(
+  "the store is killed, and comes back empty: nobody notices who follows the writer, others catch up",
+  async (shared) => {
+    const { redis } = shared;
+    await using fleet = await Fleet.start(shared.store, {
+      LIMITS: '{"leaseSeconds":60}',
+    });
+    const { call, onA, onB } = await begin(fleet);
+    await redis!.kill();
+    call.say("e");
+    await onA.sees("one");
+    const refused = await ask(fleet.b, makeGenerationId());
+    assertEquals([refused.status, (await refused.json()).code], [
+      503,
+      "overloaded",
+    ]);
+    await redis!.restart();
+    call.say(' two"}');
+    call.end();
+    await onA.ended;
+    await onB.ended;
+    for (const { state, last } of [onA, onB]) {
+      assertEquals([state, last?.data.status], [{ title: "one two" }, "end"]);
+    }
+    assertEquals(fleet.upstream.calls.length, 1);
+    // It says so, without the address's secrets.
+    await fleet.a.awaitOutput("error StoreError: Cannot use the store: ");
+  },
+  ["Redis"],
+);
+
+processTest(
+  "the store is emptied, full, and stands still, in mid-answer",
+  async (shared) => {
+    const redis = shared.redis!;
+    await using fleet = await Fleet.start(shared.store, {
+      LIMITS: '{"leaseSeconds":60}',
+    });
+    const { id, call, onA, onB } = await begin(fleet);
+    await redis.command("FLUSHALL");
+    call.say("e");
+    await onB.sees("one");
+    // What Redis says when it has no more memory.
+    await redis.command("CONFIG SET maxmemory 1");
+    call.say(" two");
+    await onA.sees("two");
+    await redis.command("CONFIG SET maxmemory 0");
+    await onB.sees("two");
+    redis.signal("SIGSTOP");
+    call.say(" three");
+    await onA.sees("three");
+    await new Promise((resolve) => setTimeout(resolve, 3000));
+    redis.signal("SIGCONT");
+    await onB.sees("three");
+    call.say('"}');
+    call.end();
+    await onA.ended;
+    await onB.ended;
+    const later = new Follower(await ask(fleet.b, id));
+    await later.ended;
+    for (const { state, last } of [onA, onB, later]) {
+      assertEquals([state, last?.data.status], [
+        { title: "one two three" },
+        "end",
+      ]);
+    }
+  },
+  ["Redis"],
+);
+
+Deno.test("a process that was suspended in a transaction holds up nobody's readers", async () => {
+  const shared = await engines.SQLite!.start();
+  await using _ = shared;
+  await using fleet = await Fleet.start(shared.store, {
+    LIMITS: '{"leaseSeconds":60}',
+  });
+  const { call, onA, onB } = await begin(fleet);
+  const path = shared.store.slice("sqlite:".length);
+  const holder = new Deno.Command(Deno.execPath(), {
+    args: [
+      "eval",
+      `import { DatabaseSync } from "node:sqlite";
+      new DatabaseSync(${JSON.stringify(path)}).exec("BEGIN IMMEDIATE");
+      console.log("held");
+      setInterval(() => {}, 1000);`,
+    ],
+    stdout: "piped",
+  }).spawn();
+  const output = holder.stdout.getReader();
+  await output.read();
+  holder.kill("SIGSTOP");
+  call.say("e");
+  await onA.sees("one");
+  const response = await fetch(`${fleet.a.url}/health`);
+  assertEquals(response.status, 200);
+  await response.body!.cancel();
+  holder.kill("SIGKILL");
+  await holder.status;
+  await output.cancel();
+  await onB.sees("one");
+  call.say('"}');
+  call.end();
+  await onB.ended;
+  assertEquals(onB.last?.data.status, "end");
+});
