@@ -786,7 +786,7 @@ export class FieldStream {
       if (url.origin !== origin) headers.delete("Authorization");
     }
     const message = "Cannot send the question: a redirect would lose it";
-    throw new FieldStreamError("redirected", message, false);
+    throw new FieldStreamError("redirected", message, true);
   }
 
   /**

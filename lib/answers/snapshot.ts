@@ -2,6 +2,7 @@
 
 import { applyDelta } from "../../static/apply_delta.js";
 import { Envelope, type EnvelopeOptions, type Piece } from "../envelope.ts";
+import type { Operation } from "../json_patch.ts";
 import {
   JsonBoundsError,
   JsonPatchParser,
@@ -40,18 +41,19 @@ export function takeSnapshot(
     else if (piece.type === "json") json += piece.text;
   }
   const parser = new JsonPatchParser(options);
-  const processor = new IncrementalProcessor({ keepValues: false });
+  let operations: Operation[];
   try {
-    const delta = processor.processPatch(parser.write(json));
+    operations = parser.write(json);
     if (parser.complete) return JSON.parse(json);
-    return delta && applyDelta(undefined, delta);
   } catch (error) {
-    if (error instanceof JsonSyntaxError || error instanceof JsonBoundsError) {
-      const delta = processor.processPatch(error.operations);
-      return delta && applyDelta(undefined, delta);
-    }
-    throw error;
+    if (
+      !(error instanceof JsonSyntaxError || error instanceof JsonBoundsError)
+    ) throw error;
+    operations = error.operations;
   }
+  const processor = new IncrementalProcessor({ keepValues: false });
+  const delta = processor.processPatch(operations);
+  return delta && applyDelta(undefined, delta);
 }
 
 /**
