@@ -18,7 +18,7 @@ import {
   assertThrows,
   fail,
 } from "@std/assert";
-import { getCookies, setCookie } from "@std/http/cookie";
+import { setCookie } from "@std/http/cookie";
 import { serveDir } from "@std/http/file-server";
 
 const nullPrototype = Object.assign(Object.create(null), { a: 1 });
@@ -278,24 +278,6 @@ Deno.test("serveDir serves files of its directory", async (t) => {
   });
 
   await Deno.remove(parent, { recursive: true });
-});
-
-Deno.test("getCookies reads a request's cookies as they are", () => {
-  for (
-    const [cookie, expected] of [
-      [undefined, {}],
-      ["a=1", { a: "1" }],
-      ["a=1; b=x=y; c=", { a: "1", b: "x=y", c: "" }],
-      ["a=1; a=2", { a: "2" }],
-      ["a=%20; __proto__=1", JSON.parse('{"a":"%20","__proto__":"1"}')],
-    ] as const
-  ) {
-    const headers = new Headers(cookie === undefined ? [] : { cookie });
-    assertEquals(getCookies(headers), expected);
-  }
-  for (const cookie of ["=1", "a=1;=2"]) {
-    assertThrows(() => getCookies(new Headers({ cookie })), SyntaxError);
-  }
 });
 
 Deno.test("setCookie writes all attributes", () => {

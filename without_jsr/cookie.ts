@@ -1,6 +1,6 @@
 // Stands in for jsr:@std/http/cookie, over npm:cookie.
 
-import { parseCookie, type SetCookie, stringifySetCookie } from "cookie";
+import { type SetCookie, stringifySetCookie } from "cookie";
 
 export interface Cookie {
   name: string;
@@ -15,18 +15,8 @@ export interface Cookie {
   sameSite?: "Strict" | "Lax" | "None";
 }
 
-// Values are neither encoded nor decoded.
+// Values are not encoded.
 const asIs = (value: string) => value;
-
-export function getCookies(headers: Headers): Partial<Record<string, string>> {
-  // Of cookies with the same name, @std/http takes the last.
-  const pairs = (headers.get("cookie") ?? "").split(";").reverse();
-  if (pairs.some((pair) => pair.startsWith("="))) {
-    throw new SyntaxError("Cookie cannot start with '='");
-  }
-  const cookies = parseCookie(pairs.join(";"), { decode: asIs });
-  return Object.assign(Object.create(null), cookies);
-}
 
 export function setCookie(headers: Headers, cookie: Cookie): void {
   const { expires, sameSite, ...rest } = cookie;

@@ -2,7 +2,7 @@
 
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import { isIP, isIPv6 } from "node:net";
-import { getCookies, setCookie } from "@std/http/cookie";
+import { setCookie } from "@std/http/cookie";
 import type { Config } from "./config.ts";
 
 /** Somebody who may. */
@@ -20,6 +20,12 @@ export type AccessOptions = Pick<
 >;
 
 const COOKIE = "fieldstream";
+
+/**
+ * Its name over HTTPS: browsers take one of this name only from this very host,
+ * over HTTPS, and not from its siblings (RFC 6265bis, section 4.1.3.2).
+ */
+const HOST_COOKIE = `__Host-${COOKIE}`;
 
 /** Everybody, where no tokens are configured. */
 const ANYONE = "";
@@ -62,7 +68,7 @@ export class Access {
     if (bearer !== null) owner = this.#ownerOfToken(bearer[1]!);
     // Browsers send the cookie for pages of sibling hosts and other ports too.
     else if (this.#isOwnPage(request)) {
-      owner = this.#ownerOfSession(sessionOf(request.headers));
+      owner = this.#ownerOfSessions(this.#sessionsOf(request));
     }
     return owner === undefined ? undefined : { owner, client: owner };
   }
@@ -72,17 +78,20 @@ export class Access {
    * EventSource cannot set headers.
    *
    * @param token What the user typed.
+   * @param request What came with it.
    * @param headers The response's, which get the cookie.
-   * @param secure Whether the cookie is for HTTPS only.
    * @returns Whether the token is one of ours.
    */
-  signIn(token: string, headers: Headers, secure: boolean): boolean {
+  signIn(token: string, request: Request, headers: Headers): boolean {
     if (this.#tokens.length === 0) return true;
     const owner = this.#ownerOfToken(token);
     const entry = this.#tokens.find((entry) => entry.owner === owner);
     if (entry === undefined) return false;
+    // Behind a proxy that ends TLS, the page knows best how it was reached.
+    const secure = this.#isSecure(request) ||
+      request.headers.get("origin")?.startsWith("https:") === true;
     setCookie(headers, {
-      name: COOKIE,
+      name: secure ? HOST_COOKIE : COOKIE,
       value: entry.session,
       httpOnly: true,
       sameSite: "Strict",
@@ -139,6 +148,33 @@ export class Access {
       this.#listed.some((listed) => new URL(listed).host === host);
   }
 
+  /** Whether the request is known to have come over HTTPS. */
+  #isSecure({ headers, url }: Request): boolean {
+    return url.startsWith("https:") ||
+      (this.#options.trustProxy &&
+        headers.get("x-forwarded-proto") === "https");
+  }
+
+  /** The cookies that may count: over HTTPS only those that are from there. */
+  #sessionsOf(request: Request): string[] {
+    const sessions = cookiesOf(request.headers, HOST_COOKIE);
+    return sessions.length > 0 || this.#isSecure(request)
+      ? sessions
+      : cookiesOf(request.headers, COOKIE);
+  }
+
+  /**
+   * Whose the cookies are; nobody's if they are of several. A sibling host can
+   * add one of the same name, and which of them comes first is its choice.
+   */
+  #ownerOfSessions(sessions: string[]): string | undefined {
+    const owners = new Set(
+      sessions.map((session) => this.#ownerOfSession(session)),
+    );
+    owners.delete(undefined);
+    return owners.size === 1 ? [...owners][0] : undefined;
+  }
+
   #ownerOfToken(token: string): string | undefined {
     const digest = sha256(token);
     let owner: string | undefined;
@@ -158,14 +194,12 @@ export class Access {
   }
 }
 
-/** The cookie; `""` if there is none, or what came is no cookie at all. */
-function sessionOf(headers: Headers): string {
-  try {
-    return getCookies(headers)[COOKIE] ?? "";
-  } catch (error) {
-    if (error instanceof SyntaxError) return "";
-    throw error;
-  }
+/** The values of all cookies of a name: a browser may have several. */
+function cookiesOf(headers: Headers, name: string): string[] {
+  return (headers.get("cookie") ?? "").split(";")
+    .map((pair) => pair.trim())
+    .filter((pair) => pair.startsWith(`${name}=`))
+    .map((pair) => pair.slice(name.length + 1));
 }
 
 function sha256(text: string): Uint8Array {

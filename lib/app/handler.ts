@@ -92,7 +92,7 @@ class Routes {
       case "/health":
         return this.#health(request);
       case "/session":
-        return this.#session(request, url, info);
+        return this.#session(request, info);
       default:
         return this.#files.serve(request, url);
     }
@@ -114,7 +114,6 @@ class Routes {
   /** Exchanges an access token for a cookie. */
   async #session(
     request: Request,
-    url: URL,
     info: ConnectionInfo,
   ): Promise<Response> {
     allowMethods(request, ["POST"], "POST, OPTIONS");
@@ -131,12 +130,7 @@ class Routes {
       status: 204,
       headers: { "cache-control": "no-store" },
     });
-    // Behind a proxy that ends TLS, the page knows best how it was reached.
-    const isSecure = url.protocol === "https:" ||
-      request.headers.get("origin")?.startsWith("https:") ||
-      (this.#options.config.trustProxy &&
-        request.headers.get("x-forwarded-proto") === "https");
-    if (!this.#access.signIn(token, response.headers, isSecure)) {
+    if (!this.#access.signIn(token, request, response.headers)) {
       throw unauthorized();
     }
     return response;

@@ -245,6 +245,54 @@ Deno.test("a cookie that was not given counts for nothing", async () => {
   assertEquals(model.calls.length, 0);
 });
 
+Deno.test("a cookie that a sibling host has added changes nobody's session", async () => {
+  const { server } = startQuick({ ...CLOSED, trustProxy: true });
+  await using _ = server;
+  const value = async (token: string) =>
+    (await cookieOf(server, token)).cookie.split("=")[1]!;
+  const alice = await value(ALICE);
+  const bob = await value(BOB);
+  const plain = (value: string) => `fieldstream=${value}`;
+  const host = (value: string) => `__Host-fieldstream=${value}`;
+  const https = { "x-forwarded-proto": "https" };
+  for (
+    const [cookies, headers, owner] of [
+      // Of two names' owners none is believed, in whatever order they come.
+      [[plain(alice), plain(bob)], {}, undefined],
+      [[plain(bob), plain(alice)], {}, undefined],
+      [[plain(alice), plain(bob), plain(alice)], {}, undefined],
+      [[host(alice), host(bob)], https, undefined],
+      // One that is of nobody takes nobody's session away.
+      [[plain(alice), plain("x")], {}, "alice"],
+      [[plain(""), plain("x"), plain(bob)], {}, "bob"],
+      [[plain(alice), plain(alice)], {}, "alice"],
+      [["=x", plain(alice), "=", "x"], {}, "alice"],
+      [[plain("x"), plain("y")], {}, undefined],
+      // What only this host can have set comes first, and over HTTPS alone.
+      [[plain(bob), host(alice)], {}, "alice"],
+      [[host(alice), plain(bob)], https, "alice"],
+      [[host("x"), plain(bob)], {}, undefined],
+      [[plain(bob)], https, undefined],
+      [[host(bob)], https, "bob"],
+    ] as const
+  ) {
+    const cookie = cookies.join("; ");
+    const id = makeGenerationId();
+    const path = `/helloworld?id=${id}`;
+    const { status } = await send(server, path, {
+      headers: { ...headers, cookie },
+    });
+    assertEquals(status, owner === undefined ? 401 : 200, cookie);
+    if (owner === undefined) continue;
+    for (const [name, token] of [["alice", ALICE], ["bob", BOB]] as const) {
+      const { status } = await send(server, path, {
+        headers: { ...bearer(token), "last-event-id": `${id}.0` },
+      });
+      assertEquals(status, name === owner ? 200 : 410, cookie);
+    }
+  }
+});
+
 Deno.test("the cookie is for HTTPS only where the page was reached so", async () => {
   async function isSecure(
     config: Partial<Config>,
@@ -257,7 +305,21 @@ Deno.test("the cookie is for HTTPS only where the page was reached so", async ()
       new Request(`${url}/session`, json({ token: ALICE }, headers)),
     );
     assertEquals(response.status, 204);
-    return /; Secure/i.test(response.headers.get("set-cookie")!);
+    const cookie = response.headers.get("set-cookie")!;
+    const secure = /; Secure/i.test(cookie);
+    // Only over HTTPS do browsers take a cookie of this name, and only without a
+    // domain and for all paths.
+    assertEquals(cookie.startsWith("__Host-fieldstream="), secure);
+    assert(!/; Domain/i.test(cookie) && /; Path=\/(;|$)/.test(cookie));
+    // It counts however the page is reached from then on.
+    const { status } = await server.handle(
+      new Request(`${url}/helloworld`, {
+        method: "HEAD",
+        headers: { ...headers, cookie: cookie.split(";")[0]! },
+      }),
+    );
+    assertEquals(status, 200);
+    return secure;
   }
   const proxied = { "x-forwarded-proto": "https" };
   assertEquals(await isSecure({}, {}), false);
