@@ -5,7 +5,7 @@
  * the connection breaks, the state is the same as if it never had.
  *
  * This file and apply_delta.js are all that is needed, in browsers, Deno and
- * Node alike.
+ * Node alike: two files to take, which is why this one is long.
  *
  * @example
  * ```js
