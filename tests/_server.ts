@@ -24,7 +24,18 @@ export class TestClock implements Clock {
   #now = 1_000_000;
   readonly #timers = new Map<number, { due: number; callback: () => void }>();
   readonly #pauses = new Map<number, Timer>();
+  readonly #pause: number;
   #lastTimer = 0;
+
+  /**
+   * Makes one that stands still.
+   *
+   * @param options `pause`: the longest that passes by itself; that between two
+   * events, if it is not set.
+   */
+  constructor({ pause = DEFAULT_LIMITS.eventMilliseconds } = {}) {
+    this.#pause = pause;
+  }
 
   /** How many timers are set. */
   get timers(): number {
@@ -37,7 +48,7 @@ export class TestClock implements Clock {
 
   setTimeout(callback: () => void, delay: number): Timer {
     const timer = ++this.#lastTimer;
-    if (delay <= 5) {
+    if (delay <= this.#pause) {
       const pause = setTimeout(() => {
         this.#pauses.delete(timer);
         this.#now += delay;

@@ -34,6 +34,13 @@ export interface Limits {
    */
   heartbeatSeconds: number;
   /**
+   * The least time between two events of a connection; the first after a pause
+   * comes at once. The default is a frame of a display: more is not seen.
+   *
+   * @default {16}
+   */
+  eventMilliseconds: number;
+  /**
    * How old a connection may become, times a random 0.8 to 1.0.
    *
    * @default {600}
@@ -130,6 +137,7 @@ export const DEFAULT_LIMITS: Readonly<Limits> = {
   retentionSeconds: 300,
   retainedCharacters: 50_000_000,
   heartbeatSeconds: 15,
+  eventMilliseconds: 16,
   connectionSeconds: 600,
   firstTokenSeconds: 300,
   tokenGapSeconds: 60,

@@ -255,6 +255,9 @@ function parseOrigins(text: string): "*" | string[] | undefined {
 /** A limit in seconds must fit a timer: at most 2³¹ ms. */
 const LONGEST_SECONDS = 2_000_000;
 
+/** Somebody waits for the next event. */
+const LONGEST_PAUSE = 10_000;
+
 function parseLimits(text: string): Limits {
   const limits = { ...DEFAULT_LIMITS };
   const given = parseObject(text);
@@ -262,17 +265,21 @@ function parseLimits(text: string): Limits {
   const mistakes: string[] = [];
   for (const [name, value] of Object.entries(given)) {
     const isSeconds = name.endsWith("Seconds");
+    const isPause = name.endsWith("Milliseconds");
     if (!Object.hasOwn(limits, name)) {
       mistakes.push(
         `${name} is none; there are ${Object.keys(limits).join(", ")}`,
       );
     } else if (
       typeof value !== "number" || !(value > 0) ||
-      (isSeconds ? value > LONGEST_SECONDS : !Number.isSafeInteger(value))
+      (isSeconds ? value > LONGEST_SECONDS : !Number.isSafeInteger(value)) ||
+      (isPause && value > LONGEST_PAUSE)
     ) {
       mistakes.push(
         isSeconds
           ? `${name} is a number of seconds, more than 0 and at most ${LONGEST_SECONDS}`
+          : isPause
+          ? `${name} is a whole number of milliseconds, 1 to ${LONGEST_PAUSE}`
           : `${name} is a whole number, 1 or more`,
       );
     } else {

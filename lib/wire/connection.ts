@@ -12,7 +12,10 @@ import type { Replays } from "./replays.ts";
 export interface ConnectionContext {
   /** The model's name, as clients see it. */
   model: string;
-  limits: Pick<Limits, "depth" | "heartbeatSeconds" | "connectionSeconds">;
+  limits: Pick<
+    Limits,
+    "depth" | "heartbeatSeconds" | "eventMilliseconds" | "connectionSeconds"
+  >;
   clock: Clock;
   /** What is sent again of answers that have ended. */
   replays?: Replays;
@@ -53,6 +56,7 @@ export function connect(
     offset: offset ?? 0,
     language,
     heartbeat: limits.heartbeatSeconds * 1000,
+    pause: limits.eventMilliseconds,
     maxAge: limits.connectionSeconds * 1000 * (0.8 + 0.2 * Math.random()),
     clock,
     onClose: () => {

@@ -19,15 +19,14 @@ export interface FollowOptions extends EventsOptions {
   language: Language;
   /** How long the connection may be silent, in milliseconds. */
   heartbeat: number;
+  /** The connection gets at most one event in this time, in milliseconds. */
+  pause: number;
   /** How old the connection may become, in milliseconds. */
   maxAge: number;
   clock: Clock;
   /** Called once, when the connection has ended or the client has left. */
   onClose: () => void;
 }
-
-/** A connection gets at most one event in this time, in milliseconds. */
-const PAUSE = 2;
 
 /**
  * Clients that have lost their connection come back after one to three times
@@ -119,7 +118,7 @@ class Follower implements UnderlyingDefaultSource<Uint8Array> {
         this.#waiting = false;
         continue;
       }
-      const rest = this.#lastEvent + PAUSE - this.#clock.now();
+      const rest = this.#lastEvent + this.#options.pause - this.#clock.now();
       if (rest > 0) {
         await this.#pauseFor(rest);
         continue;

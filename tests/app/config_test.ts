@@ -194,6 +194,11 @@ Deno.test("each mistake is named, with what was expected", () => {
     ["PROMPT", "x".repeat(8_001), "at most 8000 characters"],
     ["LIMITS", "5", "a JSON object of limits"],
     ["LIMITS", "{", "a JSON object of limits"],
+    [
+      "LIMITS",
+      '{"eventMilliseconds":10001}',
+      "eventMilliseconds is a whole number of milliseconds, 1 to 10000",
+    ],
     ["LIMITS", '{"depth":0}', "depth is a whole number, 1 or more"],
     ["LIMITS", '{"depth":1.5}', "depth is a whole number, 1 or more"],
     ["LIMITS", '{"depth":"1"}', "depth is a whole number, 1 or more"],

@@ -36,6 +36,7 @@ class Connection {
       language: "zh",
       maxDepth: 128,
       heartbeat: 15_000,
+      pause: 16,
       maxAge: 600_000,
       onClose: () => this.closed++,
       ...options,
@@ -180,7 +181,7 @@ Deno.test("a connection that is far behind gets pieces of bounded size", async (
   );
 });
 
-Deno.test("two events are two milliseconds apart, the first comes at once", async () => {
+Deno.test("two events are a frame of a display apart, the first comes at once", async () => {
   const clock = new TestClock();
   const transcript = new Transcript();
   const connection = new Connection(transcript, { clock });
@@ -192,13 +193,38 @@ Deno.test("two events are two milliseconds apart, the first comes at once", asyn
     times.push(clock.now());
     transcript.append("text", text);
   }
-  assertEquals(times.map((time) => time - times[0]!), [0, 2, 4]);
+  assertEquals(times.map((time) => time - times[0]!), [0, 16, 32]);
   await connection.read();
   clock.tick(100);
   transcript.append("text", "e");
   await connection.read();
-  assertEquals(clock.now() - times[0]!, 106);
+  assertEquals(clock.now() - times[0]!, 148);
   await connection.reader.cancel();
+});
+
+Deno.test("what comes within a frame is one event, whatever the model's pace", async () => {
+  for (const [every, events] of [[20, 50], [2, 8], [1, 5]] as const) {
+    const clock = new TestClock({ pause: 0 });
+    const transcript = new Transcript();
+    const connection = new Connection(transcript, { clock });
+    await connection.read();
+    let count = 0;
+    const counted = (async () => {
+      while (await connection.read() !== undefined) count++;
+    })();
+    transcript.append("text", '{"a":"');
+    for (let n = 1; n < 50; n++) {
+      await turn();
+      clock.tick(every);
+      transcript.append("text", "b");
+    }
+    await turn();
+    clock.tick(16);
+    await turn();
+    assertEquals(count, events, `a token every ${every} ms`);
+    await connection.reader.cancel();
+    await counted;
+  }
 });
 
 Deno.test("text that shows nothing makes no event", async () => {
@@ -418,7 +444,7 @@ class HastyClock extends TestClock {
   #now = 0;
 
   override now(): number {
-    return this.#now += 10;
+    return this.#now += 20;
   }
 }
 

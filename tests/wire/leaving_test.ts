@@ -81,6 +81,7 @@ Deno.test("a reader may leave at each moment, and leaves nothing behind", async 
       offset: 0,
       language: "zh",
       maxDepth: 128,
+      pause: 16,
       heartbeat: 15_000,
       maxAge: 600_000,
       clock,
