@@ -90,7 +90,7 @@ export class Comparison {
       let step;
       for (; (steps[next]?.at ?? Infinity) <= now; next++) {
         step = /** @type {typeof steps[0]} */ (steps[next]);
-        for (const column of columns) column.read(step.length);
+        for (const column of columns) column.read(step.offset);
       }
       if (step) {
         const sofar = text.slice(0, step.length);
@@ -130,10 +130,10 @@ class Column {
    * Repairing reads all of it again with each token, the others each character
    * once.
    *
-   * @param {number} length Of the text so far.
+   * @param {number} offset Of what the model has written.
    */
-  read(length) {
-    this.#read = this.#show === ways.usual ? this.#read + length : length;
+  read(offset) {
+    this.#read = this.#show === ways.usual ? this.#read + offset : offset;
   }
 
   /**
@@ -175,11 +175,13 @@ function stepsOf(text, pace) {
   const whole = (pace.at(-1)?.[1] ?? 0) - first;
   const steps = pace.slice(1).map(([at, offset]) => ({
     at,
+    offset,
     length: Math.round(text.length * (offset - first) / (whole || 1)),
   }));
   const last = steps.at(-1);
   if (last) last.length = text.length;
-  return steps.length > 0 ? steps : [{ at: 0, length: text.length }];
+  const { length } = text;
+  return steps.length > 0 ? steps : [{ at: 0, offset: length, length }];
 }
 
 /** A value as text on the page. @param {unknown} value @returns {HTMLElement} */

@@ -196,8 +196,18 @@ function members({ prompt, schema }, depth) {
   const indent = `\n${"  ".repeat(depth)}`;
   return [
     ...prompt ? [`prompt: ${literal(prompt)}`] : [],
-    ...schema ? [`schema: ${JSON.stringify(schema, null, 2)}`] : [],
+    ...schema ? [`schema: ${object(schema)}`] : [],
   ].map((member) => indent + member.replaceAll("\n", indent) + ",").join("");
+}
+
+/**
+ * An object in JavaScript: names without quotes, where they may be.
+ *
+ * @param {Record<string, unknown>} value
+ */
+function object(value) {
+  return JSON.stringify(value, null, 2)
+    .replaceAll(/^( *)"([a-z_$][\w$]*)": /gim, "$1$2: ");
 }
 
 /** A string in JavaScript. @param {string} text */

@@ -238,6 +238,13 @@ browserTest("shows nested answers by their schema", async (stage) => {
   assertEquals(await text(".headline .value"), "云雀");
   assertEquals(await list(stage, "td"), ["重量", "4.8 克", "蓝牙", "5.4"]);
   assertEquals(await list(stage, "th"), ["项", "值"]);
+  // Each cell stands below its head.
+  assertEquals(
+    await page.evaluate(`[...document.querySelectorAll("td")].map((cell) =>
+      cell.offsetLeft - document.querySelectorAll("th")[cell.cellIndex]
+        .offsetLeft)`),
+    [0, 0, 0, 0],
+  );
   assertEquals(await list(stage, ".list > li"), ["一", "二"]);
   assertEquals(await list(stage, ".chips > li"), ["降噪"]);
   assertEquals(await list(stage, ".atom"), ["899.5", zh.no]);
