@@ -225,6 +225,7 @@ interface Asked {
   url: URL;
   visit: HandleOptions & { client: string };
   asJson: boolean;
+  shortIds: boolean;
   language: Language;
 }
 
@@ -407,7 +408,8 @@ export class Addresses implements FieldStreams {
       });
     }
     const id = url.searchParams.get("id");
-    const position = readPosition(request, id);
+    const shortIds = wantsShortIds(url);
+    const position = readPosition(request, id, shortIds);
     const isOver = position?.offset === "end";
     if (isOver && !asJson) return new Response(null, { status: 204 });
     const { generations, instances } = this.#options;
@@ -422,7 +424,7 @@ export class Addresses implements FieldStreams {
       return new Response(null, { status: 204 });
     }
     const language = preferredLanguage(request);
-    const asked: Asked = { request, url, visit, asJson, language };
+    const asked: Asked = { request, url, visit, asJson, shortIds, language };
     if (known !== undefined) {
       if (position === undefined) await this.#compare(known, asked);
       else await request.body?.cancel().catch(() => {});
@@ -434,7 +436,7 @@ export class Addresses implements FieldStreams {
 
   async #start(id: string | undefined, asked: Asked): Promise<Response> {
     const { generations, budgets, instances } = this.#options;
-    const { visit, asJson, language } = asked;
+    const { visit, asJson, shortIds, language } = asked;
     const { owner, client } = visit;
     // Opened first: a body that is on its way takes up as much, and a stream
     // that cannot be opened starts nothing.
@@ -475,7 +477,7 @@ export class Addresses implements FieldStreams {
       }
       if (answer.owner !== owner) throw expired();
       if (isNew && !asJson) {
-        return this.#stream(answer, { language, onClose: close });
+        return this.#stream(answer, { shortIds, language, onClose: close });
       }
       close();
       if (isNew) {
@@ -522,7 +524,7 @@ export class Addresses implements FieldStreams {
   async #resume(
     answer: Answer,
     offset: Position["offset"] | undefined,
-    { visit: { client }, asJson, language }: Asked,
+    { visit: { client }, asJson, shortIds, language }: Asked,
   ): Promise<Response> {
     const { length } = answer;
     const isBeyond = typeof offset === "number" && offset > length;
@@ -541,7 +543,7 @@ export class Addresses implements FieldStreams {
     const { close: onClose, opened } = this.#openStream(client);
     try {
       if (opened !== undefined) await opened;
-      return this.#stream(answer, { offset, language, onClose });
+      return this.#stream(answer, { offset, shortIds, language, onClose });
     } catch (error) {
       onClose();
       throw error;
@@ -708,10 +710,17 @@ export class Addresses implements FieldStreams {
 }
 
 /** The query's members, but for those that are the protocol's. */
-function queryOf({ searchParams }: URL): Record<string, unknown> {
+function queryOf(url: URL): Record<string, unknown> {
+  const { searchParams } = url;
   // Of several of one name, the first counts.
   const { id: _, ...query } = Object.fromEntries([...searchParams].reverse());
+  if (wantsShortIds(url)) delete query.ids;
   return query;
+}
+
+/** Any other `ids` is the host's, as is one that comes without an `id`. */
+function wantsShortIds({ searchParams }: URL): boolean {
+  return searchParams.has("id") && searchParams.get("ids") === "short";
 }
 
 /** Schemas that have been checked: a host's stands once, a client's comes once. */
@@ -754,13 +763,14 @@ function expired(): HttpError {
 function readPosition(
   request: Request,
   id: string | null,
+  shortIds: boolean,
 ): Position | undefined {
   if (id !== null && !isGenerationId(id)) {
     throw new HttpError(400, "bad_request", WORDS.id);
   }
   const header = request.headers.get("last-event-id");
   if (header === null) return undefined;
-  const position = parseEventId(header);
+  const position = parseEventId(header, shortIds ? id! : undefined);
   if (position === undefined) {
     throw new HttpError(400, "bad_request", WORDS.lastEventId);
   }

@@ -344,6 +344,7 @@ export class FieldStream {
     this.#url = new URL(url, globalThis.location?.href);
     this.id = id || followed || generationId();
     this.#url.searchParams.set("id", this.id);
+    this.#url.searchParams.set("ids", "short");
     this.#options = options;
     this.#state = copy(options.state);
     this.#shown = options.state;
@@ -760,6 +761,7 @@ export class FieldStream {
     let url = this.#url;
     for (let hops = 0, heads = 0; hops < 9; hops++) {
       url = new URL(url);
+      url.searchParams.set("ids", "short");
       if (method === "GET") {
         for (const [name, value] of Object.entries({ ...input, prompt })) {
           if (value !== undefined) url.searchParams.set(name, String(value));
@@ -859,6 +861,7 @@ export class FieldStream {
    * @returns {Outcome | undefined}
    */
   #take(id, message) {
+    if (/^(?:\d+|end)$/.test(id)) id = `${this.id}.${id}`;
     try {
       if (message.status === "start") {
         this.#state = undefined;

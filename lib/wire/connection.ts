@@ -28,6 +28,12 @@ export interface ConnectionOptions {
    * `start` event.
    */
   offset?: number | undefined;
+  /**
+   * Whether it wants ids that are the offset alone.
+   *
+   * @default {false}
+   */
+  shortIds?: boolean | undefined;
   language: Language;
   /** Called once, when the connection has ended. */
   onClose: () => void;
@@ -41,7 +47,7 @@ export interface ConnectionOptions {
  */
 export function connect(
   answer: Answer,
-  { offset, language, onClose }: ConnectionOptions,
+  { offset, shortIds, language, onClose }: ConnectionOptions,
   { model, limits, clock, replays }: ConnectionContext,
 ): ReadableStream<Uint8Array> {
   const { id, beginning, shown: transcript, linger } = answer;
@@ -51,6 +57,7 @@ export function connect(
   const options = { id, ...beginning, maxDepth: limits.depth, transcript };
   return follow({
     ...options,
+    shortIds,
     events: transcript.outcome && replays?.read(options, offset ?? 0),
     start: offset === undefined ? start : undefined,
     offset: offset ?? 0,

@@ -5,10 +5,22 @@ import type { Clock, Timer } from "../clock.ts";
 import type { Language } from "../language.ts";
 import { EventMaker, type Events, type EventsOptions } from "./events.ts";
 import { describeOutcome } from "./messages.ts";
-import { formatEvent, formatEventId, formatRetry, PING } from "./sse.ts";
+import {
+  formatEvent,
+  formatEventId,
+  formatRetry,
+  PING,
+  shortenIds,
+} from "./sse.ts";
 
 /** Whom to follow, from where, and how long. */
 export interface FollowOptions extends EventsOptions {
+  /**
+   * Whether an event's id is the offset alone: the client knows the generation.
+   *
+   * @default {false}
+   */
+  shortIds?: boolean | undefined;
   /** The data of the `start` event, if the connection gets one. */
   start: Record<string, unknown> | undefined;
   /** UTF-16 units of the transcript that the client has. */
@@ -191,7 +203,8 @@ class Follower implements UnderlyingDefaultSource<Uint8Array> {
     controller: ReadableStreamDefaultController<Uint8Array>,
     frames: string,
   ): void {
-    controller.enqueue(encoder.encode(frames));
+    const sent = this.#options.shortIds ? shortenIds(frames) : frames;
+    controller.enqueue(encoder.encode(sent));
     this.#lastByte = this.#clock.now();
   }
 

@@ -51,10 +51,38 @@ export function formatEventId({ generation, offset }: Position): string {
   return `${generation}.${offset}`;
 }
 
-/** Reads an event's id; `undefined` if it is not one of ours. */
-export function parseEventId(text: string): Position | undefined {
+/**
+ * The same events with ids that are the offset alone, or `end`; and with no
+ * space that need not be there. Linear in the text.
+ *
+ * @param frames Events as {@linkcode formatEvent} makes them, and nothing that
+ * looks like one.
+ */
+export function shortenIds(frames: string): string {
+  return frames.replaceAll(
+    /^id: [\w-]{22}\.(\d+|end)\ndata: /gm,
+    "id:$1\ndata:",
+  );
+}
+
+/**
+ * Reads an event's id; `undefined` if it is not one of ours.
+ *
+ * @param generation Whose offset it is where it is an offset alone; without it,
+ * an id names its generation.
+ */
+export function parseEventId(
+  text: string,
+  generation?: string,
+): Position | undefined {
+  if (generation !== undefined && !text.includes(".")) {
+    text = `${generation}.${text}`;
+  }
   const match = /^([A-Za-z0-9_-]{22})\.(0|[1-9]\d{0,8}|end)$/.exec(text);
   if (match === null) return undefined;
-  const [, generation, offset] = match as unknown as [string, string, string];
-  return { generation, offset: offset === "end" ? offset : Number(offset) };
+  const [, named, offset] = match as unknown as [string, string, string];
+  return {
+    generation: named,
+    offset: offset === "end" ? offset : Number(offset),
+  };
 }

@@ -84,7 +84,7 @@ Deno.test("client asks by POST, with an id of its own and no prompt in the URL",
   await field.finished;
   const [request] = requests;
   assertEquals(request?.method, "POST");
-  assertEquals(request?.url, `${url}?id=${field.id}`);
+  assertEquals(request?.url, `${url}?id=${field.id}&ids=short`);
   assert(/^[\w-]{22}$/.test(field.id));
   assertEquals(request?.headers.get("Accept"), "text/event-stream");
   assertEquals(request?.headers.get("Authorization"), "Bearer t");
@@ -101,7 +101,7 @@ Deno.test("client asks by GET when told to", async () => {
   assertEquals(request?.method, "GET");
   assertEquals(
     Object.fromEntries(new URL(request!.url).searchParams),
-    { dish: "soup", prompt: "a b", id },
+    { dish: "soup", prompt: "a b", id, ids: "short" },
   );
 });
 
@@ -770,7 +770,7 @@ Deno.test("client stops the answer, for the server too", async () => {
   assertEquals([status, state], ["stopped", { a: "b" }]);
   const request = requests[1];
   assertEquals(request?.method, "DELETE");
-  assertEquals(request?.url, `${url}?id=${field.id}`);
+  assertEquals(request?.url, `${url}?id=${field.id}&ids=short`);
   assertEquals(request?.headers.get("Authorization"), "Bearer t");
   await field.stop();
   assertEquals(requests.length, 2);

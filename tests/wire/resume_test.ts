@@ -74,6 +74,7 @@ const answers: fc.Arbitrary<Answer> = fc.record({
 const lives = fc.record({
   answer: answers,
   post: fc.boolean(),
+  short: fc.boolean(),
   /** After how many bytes of the response; 0: as soon as it has asked. */
   cuts: fc.array(
     fc.oneof(
@@ -89,7 +90,7 @@ const lives = fc.record({
 async function live(
   server: TestServer,
   model: Map<string, Answer>,
-  { answer, post, cuts }: typeof lives extends fc.Arbitrary<infer T> ? T
+  { answer, post, short, cuts }: typeof lives extends fc.Arbitrary<infer T> ? T
     : never,
 ): Promise<void> {
   const id = makeGenerationId();
@@ -102,7 +103,9 @@ async function live(
       ...(last !== undefined && { "Last-Event-ID": last }),
     };
     const connection = await RawConnection.open(
-      `${server.url}/helloworld?id=${id}&prompt=${id}`,
+      `${server.url}/helloworld?id=${id}&prompt=${id}${
+        short ? "&ids=short" : ""
+      }`,
       post
         ? {
           method: "POST",
@@ -121,8 +124,10 @@ async function live(
     );
     events.push(...connection.events);
     connection.close();
-    if (events.at(-1)?.id === `${id}.end`) break;
+    if (events.at(-1)?.id === (short ? "end" : `${id}.end`)) break;
   }
+  const form = short ? /^(?:\d+|end)$/ : /^[\w-]{22}\.(?:\d+|end)$/;
+  for (const event of events) assert(form.test(event.id), event.id);
   assertSame(events, answer);
 }
 
@@ -195,13 +200,15 @@ for (
       const id = makeGenerationId();
       stories.set(id, answer);
       const url = `${proxy.url}/helloworld?prompt=${id}`;
-      const source = new Source(place % 2 === 0 ? url : `${url}&id=${id}`);
+      const source = new Source(
+        [url, `${url}&id=${id}`, `${url}&ids=short&id=${id}`][place % 3]!,
+      );
       const events: RawEvent[] = [];
       const { promise, resolve, reject } = Promise.withResolvers<void>();
       source.addEventListener("message", (event) => {
         const { data, lastEventId } = event as MessageEvent;
         events.push({ id: lastEventId, data: JSON.parse(data) });
-        if (lastEventId.endsWith(".end")) resolve();
+        if (/(?:^|\.)end$/.test(lastEventId)) resolve();
       });
       source.addEventListener("error", () => {
         if (source.readyState === source.CLOSED) reject(new Error("Closed"));
