@@ -37,8 +37,9 @@ import {
   tooMany,
 } from "./wire/http_error.ts";
 import { describeOutcome, WORDS } from "./wire/messages.ts";
-import { preferredLanguage, prefersJson } from "./wire/negotiation.ts";
+import { preferredForm, preferredLanguage } from "./wire/negotiation.ts";
 import { digestOf } from "./wire/question_digest.ts";
+import { type Form, type Format, FORMATS, headersOf } from "./wire/forms.ts";
 import { isPrefetch } from "./wire/prefetch.ts";
 import { Replays } from "./wire/replays.ts";
 import {
@@ -55,6 +56,7 @@ export {
 export { DEFAULT_LIMITS, type Limits } from "./answers/limits.ts";
 export type { ErrorCode } from "./answers/outcome.ts";
 export type { Language } from "./language.ts";
+export type { Format } from "./wire/forms.ts";
 export * from "./models/ask.ts";
 export { askWith, type Said } from "./models/ask_with.ts";
 export type { JsonSchema } from "./schemas/schema.ts";
@@ -117,13 +119,26 @@ export interface HandleOptions {
   question: (
     asked: AskedQuestion,
   ) => AnswerQuestion | Promise<AnswerQuestion>;
+  /**
+   * How the answer is sent to whoever's `Accept` does not name another form:
+   * as Server-Sent Events; as `ndjson`, the same events, each a line of JSON; or
+   * as `text`, the value's own, mended to strict JSON, as it grows. Text fails
+   * where the answer does. There a body is the input itself, unless all it has
+   * is an object as `input`.
+   *
+   * @default {"events"}
+   */
+  format?: Format;
   /** Called with a generation that has been started. */
   onStart?: (id: string, question: AnswerQuestion) => void;
 }
 
 /** What a request asks. */
 export interface AskedQuestion {
-  /** The member `input` of a `POST`'s body; of a `GET`, its query. */
+  /**
+   * The member `input` of a `POST`'s body (where the format is `text` perhaps
+   * the body itself); of a `GET`, its query.
+   */
   input: Record<string, unknown>;
   /** All members of a `POST`'s body. */
   body: Record<string, unknown>;
@@ -202,11 +217,11 @@ export interface AddressesContext {
   onError?: ((error: unknown) => void) | undefined;
 }
 
-const SNAPSHOT_HEADERS = {
-  "content-type": "application/json",
-  "cache-control": "no-store",
-  vary: "Accept, Accept-Language",
-};
+/**
+ * How long an answer goes on that nobody can come back to, since whoever asked
+ * does not know its id. In seconds.
+ */
+const SHORT_LINGER = 1;
 
 /** A stream that is counted. */
 interface OpenStream {
@@ -224,7 +239,7 @@ interface Asked {
   request: Request;
   url: URL;
   visit: HandleOptions & { client: string };
-  asJson: boolean;
+  form: Form;
   shortIds: boolean;
   language: Language;
 }
@@ -365,6 +380,14 @@ export class Addresses implements FieldStreams {
           .question}`,
       );
     }
+    const { format = "events" } = options;
+    if (!FORMATS.includes(format)) {
+      throw new TypeError(
+        `Cannot handle a request: expected one of ${
+          FORMATS.join(", ")
+        } as format, got ${format}`,
+      );
+    }
     const response = await this.#answer(request, { ...options, client });
     const { cors } = this.#options;
     if (cors === undefined) return response;
@@ -401,17 +424,17 @@ export class Addresses implements FieldStreams {
     }
     const url = new URL(request.url);
     if (request.method === "DELETE") return this.#stop(url, visit);
-    const asJson = prefersJson(request);
+    const form = preferredForm(request, visit.format);
     if (request.method === "HEAD") {
-      return new Response(null, {
-        headers: asJson ? SNAPSHOT_HEADERS : STREAM_HEADERS,
-      });
+      return new Response(null, { headers: headersOf(form) });
     }
     const id = url.searchParams.get("id");
     const shortIds = wantsShortIds(url);
     const position = readPosition(request, id, shortIds);
     const isOver = position?.offset === "end";
-    if (isOver && !asJson) return new Response(null, { status: 204 });
+    if (isOver && form !== "snapshot") {
+      return new Response(null, { status: 204 });
+    }
     const { generations, instances } = this.#options;
     const wanted = id ?? position?.generation ?? "";
     let found: Answer | undefined = generations.get(wanted);
@@ -424,7 +447,7 @@ export class Addresses implements FieldStreams {
       return new Response(null, { status: 204 });
     }
     const language = preferredLanguage(request);
-    const asked: Asked = { request, url, visit, asJson, shortIds, language };
+    const asked: Asked = { request, url, visit, form, shortIds, language };
     if (known !== undefined) {
       if (position === undefined) await this.#compare(known, asked);
       else await request.body?.cancel().catch(() => {});
@@ -436,7 +459,7 @@ export class Addresses implements FieldStreams {
 
   async #start(id: string | undefined, asked: Asked): Promise<Response> {
     const { generations, budgets, instances } = this.#options;
-    const { visit, asJson, shortIds, language } = asked;
+    const { visit, form, shortIds, language } = asked;
     const { owner, client } = visit;
     // Opened first: a body that is on its way takes up as much, and a stream
     // that cannot be opened starts nothing.
@@ -460,6 +483,8 @@ export class Addresses implements FieldStreams {
         refuse(budgets.countGeneration(client));
         const options: GenerationOptions = {
           ...question,
+          linger: question.linger ??
+            (form === "text" && id === undefined ? SHORT_LINGER : undefined),
           validated: question.validated ?? question.schema !== undefined,
           digest,
           id,
@@ -476,8 +501,10 @@ export class Addresses implements FieldStreams {
           : await this.#startShared(instances, { options, client, start });
       }
       if (answer.owner !== owner) throw expired();
-      if (isNew && !asJson) {
-        return this.#stream(answer, { shortIds, language, onClose: close });
+      if (isNew && form !== "snapshot") {
+        return this.#stream(answer, {
+          ...{ format: form, shortIds, language, onClose: close },
+        });
       }
       close();
       if (isNew) {
@@ -524,7 +551,7 @@ export class Addresses implements FieldStreams {
   async #resume(
     answer: Answer,
     offset: Position["offset"] | undefined,
-    { visit: { client }, asJson, shortIds, language }: Asked,
+    { visit: { client }, form, shortIds, language }: Asked,
   ): Promise<Response> {
     const { length } = answer;
     const isBeyond = typeof offset === "number" && offset > length;
@@ -532,18 +559,20 @@ export class Addresses implements FieldStreams {
     if (isBeyond && answer instanceof Generation) {
       throw new HttpError(400, "bad_request", WORDS.offset);
     }
-    const work = asJson || offset === "end"
+    const work = form === "snapshot" || offset === "end"
       ? length
-      : answer.workFrom(offset ?? 0);
+      : answer.workFrom(form === "text" ? 0 : offset ?? 0);
     await this.#countResume(client, work);
-    if (asJson || offset === "end") {
+    if (form === "snapshot" || offset === "end") {
       const from = offset === "end" ? undefined : offset;
       return await this.#snapshot(answer, { status: 200, language, from });
     }
     const { close: onClose, opened } = this.#openStream(client);
     try {
       if (opened !== undefined) await opened;
-      return this.#stream(answer, { offset, shortIds, language, onClose });
+      return this.#stream(answer, {
+        ...{ offset, format: form, shortIds, language, onClose },
+      });
     } catch (error) {
       onClose();
       throw error;
@@ -592,7 +621,8 @@ export class Addresses implements FieldStreams {
   ): Promise<AnswerQuestion> {
     const isPost = request.method === "POST";
     const body = isPost ? members : {};
-    const input = isPost ? body.input ?? {} : members;
+    const isBare = visit.format === "text" && !isWrapped(members);
+    const input = isPost && !isBare ? body.input ?? {} : members;
     if (typeof input !== "object" || Array.isArray(input)) {
       throw new HttpError(400, "bad_request", WORDS.input);
     }
@@ -674,10 +704,13 @@ export class Addresses implements FieldStreams {
     };
   }
 
-  #stream(answer: Answer, reader: ConnectionOptions): Response {
+  #stream(
+    answer: Answer,
+    reader: ConnectionOptions & { format: Format },
+  ): Response {
     const replays = this.#replays;
     const body = connect(answer, reader, { ...this.#options, replays });
-    return new Response(body, { headers: STREAM_HEADERS });
+    return new Response(body, { headers: headersOf(reader.format) });
   }
 
   /** The answer so far, for a client that polls. */
@@ -704,9 +737,15 @@ export class Addresses implements FieldStreams {
         ...(reasoning !== "" && { reasoning }),
         ...(outcome && describeOutcome(outcome, language)),
       },
-      { status, headers: SNAPSHOT_HEADERS },
+      { status, headers: headersOf("snapshot") },
     );
   }
+}
+
+/** Whether all that a body has is an object as `input`. */
+function isWrapped({ input, ...rest }: Record<string, unknown>): boolean {
+  return typeof input === "object" && !Array.isArray(input) &&
+    Object.keys(rest).length === 0;
 }
 
 /** The query's members, but for those that are the protocol's. */

@@ -207,6 +207,94 @@ Deno.test("a host refuses by a response, or by an error with a status", async ()
   });
 });
 
+Deno.test("a host's format is what whoever does not say gets; its bare input is the body", async () => {
+  const { model, streams, ask } = setUp();
+  const own = { format: "text" } as const;
+  const asks = async (request: Parameters<typeof ask>[0], json: string) => {
+    const count = model.calls.length;
+    const response = await ask(request, own);
+    await until(() => model.calls.length > count);
+    const call = model.calls.at(-1)!;
+    call.say(json);
+    call.end();
+    const type = response.headers.get("content-type");
+    return [type, call.question.prompt, await response.text()];
+  };
+  const json = '{"title":"Soup"}';
+  const text = ["text/plain; charset=utf-8", "A recipe for soup", json];
+  assertEquals(await asks(post({ dish: "soup" }), json), text);
+  assertEquals(await asks(post({ input: { dish: "soup" } }), json), text);
+  assertEquals(await asks({ query: "?dish=soup" }, json), text);
+  const events = post({ input: { dish: "soup" } });
+  const [type] = await asks({
+    ...events,
+    headers: { ...events.headers, accept: "text/event-stream" },
+  }, json);
+  assertEquals(type, "text/event-stream");
+  const head = await ask({ method: "HEAD" }, own);
+  assertEquals(head.headers.get("content-type"), text[0]);
+  await assertRejects(
+    () => ask({}, { format: "xml" as "text" }),
+    TypeError,
+    "events, ndjson, text as format, got xml",
+  );
+  await streams.drain();
+});
+
+Deno.test("text that nobody can come back to does not go on for long", async () => {
+  const { finished, model, streams, ask } = setUp();
+  const own = { format: "text" } as const;
+  const left = await ask({ query: "?dish=soup" }, own);
+  await until(() => model.calls.length === 1);
+  await left.body!.cancel();
+  const named = await ask(
+    { query: `?dish=soup&id=${makeGenerationId()}` },
+    own,
+  );
+  await until(() => model.calls.length === 2);
+  await named.body!.cancel();
+  // Of the two only this one ends, long before the usual linger.
+  await new Promise((resolve) =>
+    model.calls[0]!.signal.addEventListener("abort", resolve)
+  );
+  await until(() => finished.length === 1);
+  assertEquals(finished[0]!.outcome, "abandoned");
+  assertEquals(model.calls[1]!.signal.aborted, false);
+  model.calls[1]!.say("{}");
+  model.calls[1]!.end();
+  await streams.drain();
+});
+
+Deno.test("lines are resumed by the id of any of them", async () => {
+  const { model, streams, ask } = setUp();
+  const accept = "application/x-ndjson";
+  const first = await ask({ query: "?dish=soup", headers: { accept } });
+  assertEquals(first.headers.get("content-type"), accept);
+  await until(() => model.calls.length === 1);
+  const reader = first.body!.pipeThrough(new TextDecoderStream()).getReader();
+  const start = JSON.parse((await reader.read()).value!);
+  assertEquals([start.status, start.id.slice(22)], ["start", ".0"]);
+  model.calls[0]!.say('{"a":"b');
+  const chunk = JSON.parse((await reader.read()).value!);
+  assertEquals(chunk.data, { a: "b" });
+  await reader.cancel();
+  model.calls[0]!.say('c"}');
+  model.calls[0]!.end();
+  const rest = await ask({ headers: { accept, "last-event-id": chunk.id } });
+  const lines = (await rest.text()).trimEnd().split("\n")
+    .map((line) => JSON.parse(line));
+  assertEquals(lines.map(({ status }) => status), ["chunk", "end"]);
+  assertEquals(
+    stateAfter([chunk, ...lines].map((data) => ({ id: "", data }))),
+    {
+      a: "bc",
+    },
+  );
+  const over = { accept, "last-event-id": lines.at(-1).id };
+  assertEquals((await ask({ headers: over })).status, 204);
+  await streams.drain();
+});
+
 Deno.test("a question without a prompt, a schema that is none, an input that is none", async () => {
   const { errors, ask } = setUp();
   assertEquals((await ask({}, { question: () => ({}) })).status, 500);

@@ -1,6 +1,7 @@
 /** Addresses of the owner's: each asks one thing, filled with a client's input. */
 
 import { checkSchema, isObject, type JsonSchema } from "../schemas/schema.ts";
+import { type Format, FORMATS } from "../wire/forms.ts";
 
 /** What one address asks. */
 export interface Endpoint {
@@ -18,6 +19,8 @@ export interface Endpoint {
   parameters?: Record<string, unknown>;
   /** How long an answer goes on that nobody reads; `null`: to its end. */
   lingerSeconds?: number | null;
+  /** How it is sent to whoever does not say. */
+  format?: Format;
 }
 
 /** What may be asked at an address: anything, the server's own, or this. */
@@ -40,6 +43,10 @@ const MEMBERS: Record<string, (value: unknown) => string | undefined> = {
         value <= 2_000_000)
       ? undefined
       : "is a number of seconds, more than 0 and at most 2000000, or null",
+  format: (value) =>
+    FORMATS.includes(value as Format)
+      ? undefined
+      : `is one of ${FORMATS.join(", ")}`,
 };
 
 /** What the server itself answers at. */

@@ -149,6 +149,8 @@ class Routes {
     if (principal === undefined) throw unauthorized();
     const response = await streams.handle(request, {
       ...principal,
+      ...(typeof address === "object" && address.format !== undefined &&
+        { format: address.format }),
       question: async (asked) => {
         const question = typeof address === "string"
           ? this.#readQuestion(address, asked)
@@ -193,7 +195,7 @@ class Routes {
     endpoint: Endpoint,
     { input, body, request }: AskedQuestion,
   ): Promise<AnswerQuestion> {
-    allowMembers(body, ["input"]);
+    if (input !== body) allowMembers(body, ["input"]);
     const isQuery = request.method === "GET";
     return askEndpoint(endpoint, input, isQuery, this.#body.clock);
   }

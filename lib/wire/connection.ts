@@ -5,6 +5,7 @@ import type { Limits } from "../answers/limits.ts";
 import type { Clock } from "../clock.ts";
 import type { Language } from "../language.ts";
 import { follow } from "./follow.ts";
+import type { Format } from "./forms.ts";
 import { WORDS } from "./messages.ts";
 import type { Replays } from "./replays.ts";
 
@@ -34,6 +35,12 @@ export interface ConnectionOptions {
    * @default {false}
    */
   shortIds?: boolean | undefined;
+  /**
+   * In which form the answer is sent.
+   *
+   * @default {"events"}
+   */
+  format?: Format;
   language: Language;
   /** Called once, when the connection has ended. */
   onClose: () => void;
@@ -47,17 +54,24 @@ export interface ConnectionOptions {
  */
 export function connect(
   answer: Answer,
-  { offset, shortIds, language, onClose }: ConnectionOptions,
+  { offset, format, shortIds, language, onClose }: ConnectionOptions,
   { model, limits, clock, replays }: ConnectionContext,
 ): ReadableStream<Uint8Array> {
   const { id, beginning, shown: transcript, linger } = answer;
   const message = WORDS.start[language];
-  const start = { status: "start", message, id, model, protocol: 1, linger };
+  const start = {
+    status: "start",
+    message,
+    // On a line `id` is the event's, which begins with the generation.
+    ...(format !== "ndjson" && { id }),
+    ...{ model, protocol: 1, linger },
+  };
   const detach = answer.attach();
   const options = { id, ...beginning, maxDepth: limits.depth, transcript };
   return follow({
     ...options,
     shortIds,
+    format,
     events: transcript.outcome && replays?.read(options, offset ?? 0),
     start: offset === undefined ? start : undefined,
     offset: offset ?? 0,

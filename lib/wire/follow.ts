@@ -1,9 +1,10 @@
-/** One connection: a transcript and an offset to Server-Sent Events. */
+/** One connection: a transcript and an offset to the body of a response. */
 
 import type { Transcript } from "../answers/transcript.ts";
 import type { Clock, Timer } from "../clock.ts";
 import type { Language } from "../language.ts";
 import { EventMaker, type Events, type EventsOptions } from "./events.ts";
+import { type Format, toLines } from "./forms.ts";
 import { describeOutcome } from "./messages.ts";
 import {
   formatEvent,
@@ -12,9 +13,17 @@ import {
   PING,
   shortenIds,
 } from "./sse.ts";
+import { TextMaker } from "./text.ts";
 
 /** Whom to follow, from where, and how long. */
 export interface FollowOptions extends EventsOptions {
+  /**
+   * In which form it is sent. Text begins with the value, whatever the client
+   * has, and fails where the answer does.
+   *
+   * @default {"events"}
+   */
+  format?: Format | undefined;
   /**
    * Whether an event's id is the offset alone: the client knows the generation.
    *
@@ -69,6 +78,8 @@ class Follower implements UnderlyingDefaultSource<Uint8Array> {
   readonly #clock: Clock;
   readonly #transcript: Transcript;
   readonly #events: Events;
+  /** Where the value's text comes from, if that is what is sent. */
+  readonly #text: TextMaker | undefined;
 
   #open = true;
   #begun = false;
@@ -84,7 +95,9 @@ class Follower implements UnderlyingDefaultSource<Uint8Array> {
     this.#options = options;
     this.#clock = options.clock;
     this.#transcript = options.transcript;
-    this.#events = options.events ?? new EventMaker(options, options.offset);
+    if (options.format === "text") this.#text = new TextMaker(options);
+    this.#events = this.#text ?? options.events ??
+      new EventMaker(options, options.offset);
     this.#lastByte = this.#clock.now();
     this.#closeAt = this.#lastByte + options.maxAge;
   }
@@ -109,13 +122,7 @@ class Follower implements UnderlyingDefaultSource<Uint8Array> {
   ): Promise<void> {
     if (!this.#begun) {
       this.#begun = true;
-      const { start } = this.#options;
-      const retry = formatRetry(RETRY * (1 + 2 * Math.random()));
-      this.#send(
-        controller,
-        start === undefined ? retry : retry + this.#event(start, 0),
-      );
-      return;
+      if (this.#send(controller, this.#beginning())) return;
     }
     while (this.#open) {
       if (this.#events.skip()) {
@@ -137,7 +144,11 @@ class Follower implements UnderlyingDefaultSource<Uint8Array> {
       }
       if (!isBehind) {
         const end = describeOutcome(outcome!, this.#options.language);
-        this.#send(controller, this.#event(end, "end"));
+        if (this.#text === undefined) {
+          this.#send(controller, this.#event(end, "end"));
+        } else if (end.status !== "end") {
+          throw new Error(`Cannot send the whole text: ${end.code}`);
+        }
         this.#close(controller);
         return;
       }
@@ -151,6 +162,14 @@ class Follower implements UnderlyingDefaultSource<Uint8Array> {
       // Much text that shows nothing is read in turns, too.
       if (this.#events.isBehind) await this.#pauseFor(0);
     }
+  }
+
+  /** What the response begins with. */
+  #beginning(): string {
+    if (this.#text !== undefined) return "";
+    const { start } = this.#options;
+    const retry = formatRetry(RETRY * (1 + 2 * Math.random()));
+    return start === undefined ? retry : retry + this.#event(start, 0);
   }
 
   /** Lets others have their turn. Does not resolve if the client leaves. */
@@ -185,27 +204,54 @@ class Follower implements UnderlyingDefaultSource<Uint8Array> {
     );
     this.#heartbeat = this.#clock.setTimeout(() => {
       const now = this.#clock.now();
-      if (now >= this.#closeAt) return this.#close(controller);
+      if (now >= this.#closeAt) return this.#expire(controller);
       if (now >= this.#lastByte + this.#options.heartbeat) {
         // One that reads nothing does not need to hear that we live.
-        if (this.#waiting) this.#send(controller, PING);
+        if (this.#waiting) this.#ping(controller);
         else this.#lastByte = now;
       }
       if (this.#open) this.#setHeartbeat(controller);
     }, Math.min(due, this.#closeAt) - this.#clock.now());
   }
 
+  /** Closes a connection that is too old; text would seem to be whole. */
+  #expire(controller: ReadableStreamDefaultController<Uint8Array>): void {
+    if (this.#text === undefined) return this.#close(controller);
+    this.cancel();
+    controller.error(
+      new Error("Cannot send the whole text: the connection is too old"),
+    );
+  }
+
+  #ping(controller: ReadableStreamDefaultController<Uint8Array>): void {
+    // White space may stand before a value, not anywhere in it.
+    if (this.#text === undefined) this.#send(controller, PING);
+    else if (!this.#text.begun) this.#send(controller, "\n");
+    else this.#lastByte = this.#clock.now();
+  }
+
   /**
    * Sends something. A client that has left shows by this too: afterwards the
    * connection may be closed.
+   *
+   * @returns Whether there was anything to send.
    */
   #send(
     controller: ReadableStreamDefaultController<Uint8Array>,
     frames: string,
-  ): void {
-    const sent = this.#options.shortIds ? shortenIds(frames) : frames;
+  ): boolean {
+    const sent = this.#text === undefined ? this.#formed(frames) : frames;
+    if (sent === "") return false;
     controller.enqueue(encoder.encode(sent));
     this.#lastByte = this.#clock.now();
+    return true;
+  }
+
+  /** Events as the client wants them. */
+  #formed(frames: string): string {
+    const { shortIds, format } = this.#options;
+    const events = shortIds ? shortenIds(frames) : frames;
+    return format === "ndjson" ? toLines(events) : events;
   }
 
   #event(data: object, offset: number | "end"): string {

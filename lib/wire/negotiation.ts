@@ -1,23 +1,45 @@
-/** Which of two forms a client would rather have (RFC 9110, section 12.5). */
+/** Which of several forms a client would rather have (RFC 9110, section 12.5). */
 
 // @ts-types="@types/negotiator"
 import Negotiator from "negotiator";
 import type { Language } from "../language.ts";
+import type { Form, Format } from "./forms.ts";
 
 /** The work grows faster than the header; what clients send is shorter. */
 const MAX_ACCEPT = 1000;
 
+const TYPES: Record<Form, string> = {
+  events: "text/event-stream",
+  ndjson: "application/x-ndjson",
+  snapshot: "application/json",
+  text: "text/plain",
+};
+
 /**
- * Whether the client wants snapshots: JSON weighs more for it than the event
- * stream, or it names JSON and not the event stream.
+ * The form that weighs most for the client. Of those that weigh the same, one
+ * that it names comes before one that a range covers; and of those the address's
+ * own, then the event stream.
+ *
+ * @param request The client's.
+ * @param own The address's own form, for whoever does not say. Text is only
+ * where it is that.
  */
-export function prefersJson({ headers }: Request): boolean {
-  return preferred(
-    headers.get("accept"),
-    ["text/event-stream", "application/json"],
+export function preferredForm(
+  { headers }: Request,
+  own: Format = "events",
+): Form {
+  const accept = headers.get("accept");
+  // A range such as `application/*` is one of polls.
+  const isNamed = accept?.toLowerCase().includes(TYPES.ndjson) ?? false;
+  const named: Form[] = isNamed ? ["ndjson"] : [];
+  const forms = [...new Set<Form>([own, "events", ...named, "snapshot"])];
+  const type = preferred(
+    accept,
+    forms.map((form) => TYPES[form]),
     (accept, types) =>
       new Negotiator({ headers: { accept } }).mediaTypes(types),
-  ) === "application/json";
+  );
+  return forms.find((form) => TYPES[form] === type) ?? own;
 }
 
 /** English where it weighs more for the client than Chinese. */

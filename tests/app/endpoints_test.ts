@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { type Address, parseEndpoints } from "../../lib/app/endpoints.ts";
 import { ConfigError, readConfig } from "../../lib/app/config.ts";
 import { ScriptedModel, startServer, testConfig } from "../_server.ts";
@@ -238,4 +238,44 @@ Deno.test("all mistakes in the file are told at once", () => {
   for (const text of ["[]", "5", "null", "{"]) {
     assertThrows(() => parseEndpoints(text));
   }
+});
+
+Deno.test("an endpoint sends text where its format is that, and a failure cuts it off", async () => {
+  const file = { "/t": { prompt: "For {{dish}}", format: "text" } };
+  const { model, server } = serve(file);
+  await using _ = server;
+  const answer = await server.handle(post("/t", { dish: "soup" }));
+  assertEquals(await answer.text(), "{}");
+  assertEquals(model.calls[0]!.question.prompt, "For soup");
+  const both = post("/t", { dish: "soup", input: {} });
+  assertEquals((await server.handle(both)).status, 400);
+
+  const failing = new ScriptedModel((call) => {
+    call.say('{"a":');
+    call.end("length");
+  });
+  const endpoints = parseEndpoints(JSON.stringify(file));
+  await using cut = startServer({
+    ask: failing.ask,
+    config: testConfig({
+      addresses: endpoints as Map<string, Address>,
+    }),
+  });
+  // Over a socket, too, it does not look like an end.
+  const response = await fetch(`${cut.url}/t`, {
+    method: "POST",
+    body: '{"dish":"soup"}',
+    headers: { "content-type": "application/json" },
+  });
+  assertEquals(response.status, 200);
+  await assertRejects(() => response.text());
+  assertEquals(cut.errors, []);
+});
+
+Deno.test("a format that is none is told at start-up", () => {
+  assertThrows(
+    () => parseEndpoints('{"/a":{"prompt":"p","format":"xml"}}'),
+    TypeError,
+    "/a format is one of events, ndjson, text",
+  );
 });

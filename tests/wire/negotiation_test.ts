@@ -1,34 +1,79 @@
 import { assertEquals } from "@std/assert";
-import { preferredLanguage, prefersJson } from "../../lib/wire/negotiation.ts";
+import {
+  preferredForm,
+  preferredLanguage,
+} from "../../lib/wire/negotiation.ts";
+import type { Form, Format } from "../../lib/wire/forms.ts";
 
 Deno.test("a client gets the form that weighs more for it, else the stream", () => {
   for (
     const [accept, expected] of [
-      [undefined, false],
-      ["", false],
-      ["*/*", false],
-      ["text/event-stream", false],
-      ["TEXT/event-stream", false],
-      ["text/*", false],
-      ["application/json", true],
-      ["application/json;q=0.5, text/event-stream", false],
-      ["text/event-stream;q=0.5, application/json", true],
-      ["text/event-stream, application/json", false],
-      ["application/json, text/event-stream", false],
-      ["text/*, application/*", false],
-      ["application/json, text/plain, */*", true],
-      ["text/event-stream, text/plain, */*", false],
-      ["text/event-stream;q=0, */*;q=0.1", true],
-      ["text/html,application/xhtml+xml,*/*;q=0.8", false],
-      ["text/html", false],
-      ["text/event-stream;q=0", false],
-      ["nonsense", false],
-      [`application/json${", a/b".repeat(1000)}`, false],
+      [undefined, "events"],
+      ["", "events"],
+      ["*/*", "events"],
+      ["text/event-stream", "events"],
+      ["TEXT/event-stream", "events"],
+      ["text/*", "events"],
+      ["application/json", "snapshot"],
+      ["application/json;q=0.5, text/event-stream", "events"],
+      ["text/event-stream;q=0.5, application/json", "snapshot"],
+      ["text/event-stream, application/json", "events"],
+      ["application/json, text/event-stream", "events"],
+      ["text/*, application/*", "events"],
+      ["application/json, text/plain, */*", "snapshot"],
+      ["text/event-stream, text/plain, */*", "events"],
+      ["text/event-stream;q=0, */*;q=0.1", "snapshot"],
+      ["text/html,application/xhtml+xml,*/*;q=0.8", "events"],
+      ["text/html", "events"],
+      ["text/event-stream;q=0", "events"],
+      ["nonsense", "events"],
+      [`application/json${", a/b".repeat(1000)}`, "events"],
     ] as const
   ) {
     const headers = new Headers(accept === undefined ? [] : { accept });
     const request = new Request("http://localhost/", { headers });
-    assertEquals(prefersJson(request), expected, accept);
+    assertEquals(preferredForm(request), expected, accept);
+  }
+});
+
+const polls = Array(3).fill("snapshot");
+
+/** What a client with this header gets at an address of this format. */
+function formFor(accept: string, own: Format): Form {
+  const headers = new Headers(accept === "" ? [] : { accept });
+  return preferredForm(new Request("http://localhost/", { headers }), own);
+}
+
+Deno.test("a client gets lines where it names them, and the address's own form where it does not say", () => {
+  for (
+    const [accept, atEvents, atLines, atText] of [
+      ["", "events", "ndjson", "text"],
+      ["*/*", "events", "ndjson", "text"],
+      ["text/html", "events", "ndjson", "text"],
+      ["application/x-ndjson", "ndjson", "ndjson", "ndjson"],
+      ["Application/X-NDJSON, */*", "ndjson", "ndjson", "ndjson"],
+      ["application/x-ndjson, application/json", ...Array(3).fill("ndjson")],
+      ["application/x-ndjson;q=0.5, application/json", ...polls],
+      ["application/x-ndjson;q=0, */*", "events", "events", "text"],
+      ["application/*", "snapshot", "ndjson", "snapshot"],
+      ["application/json", ...polls],
+      ["text/event-stream", "events", "events", "events"],
+      ["text/event-stream, */*", "events", "events", "events"],
+      ["text/plain", "events", "ndjson", "text"],
+      ["text/plain, */*", "events", "ndjson", "text"],
+      ["text/plain;q=0.5, */*", "events", "ndjson", "events"],
+      ["application/json, text/plain, */*", "snapshot", "snapshot", "text"],
+    ] as [string, Form, Form, Form][]
+  ) {
+    assertEquals(
+      [
+        formFor(accept, "events"),
+        formFor(accept, "ndjson"),
+        formFor(accept, "text"),
+      ],
+      [atEvents, atLines, atText],
+      accept,
+    );
   }
 });
 
