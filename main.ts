@@ -13,7 +13,76 @@ import type { TranscriptStore } from "./lib/stores/store.ts";
 /** The pause after which the server listens again, in milliseconds. */
 const LISTEN_AGAIN = 1000;
 
+/** How long followers may take to read how it ended, in milliseconds. */
+export const LAST_WORDS = 1000;
+
+/** What answers requests, and what keeps it going. */
+export interface Program {
+  config: Config;
+  handler: ReturnType<typeof createHandler>;
+  log: (text: string) => void;
+  onError: (error: unknown) => void;
+  /** Lets running answers finish, and closes the store. */
+  drain: () => Promise<void>;
+}
+
 async function main(): Promise<void> {
+  const program = await createProgram();
+  const { config, handler, log, onError } = program;
+  let server = listenOrExit(config, handler);
+  const { hostname, port } = server.addr;
+
+  /**
+   * Deno stops listening once it cannot take a connection, for instance because
+   * too many are open. Those that are open go on; others can come again soon.
+   */
+  async function keepListening(): Promise<void> {
+    for (;;) {
+      try {
+        return await server.finished;
+      } catch (error) {
+        onError(error);
+      }
+      await new Promise((resolve) => setTimeout(resolve, LISTEN_AGAIN));
+      try {
+        const onListen = () => log("listening again");
+        server = Deno.serve({ hostname, port, onListen }, handler);
+      } catch {
+        // There is still no room: the next turn says so.
+      }
+    }
+  }
+  keepListening();
+
+  onStop(program, async () => {
+    if (Deno.stdout.isTerminal()) {
+      console.log(
+        `Running answers have ${config.limits.drainSeconds} s to finish. Press Ctrl-C again to stop at once.`,
+      );
+    }
+    await program.drain();
+    // Followers now send the terminal event; one that does not read it is cut.
+    setTimeout(() => Deno.exit(0), LAST_WORDS);
+    await server.shutdown();
+    Deno.exit(0);
+  });
+}
+
+/** Calls back once, when the program is told to go; the second time it goes. */
+export function onStop({ log }: Program, stop: () => Promise<void>): void {
+  let stopping = false;
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    Deno.addSignalListener(signal, () => {
+      if (stopping) Deno.exit(1);
+      stopping = true;
+      log("stopping");
+      stop();
+    });
+  }
+}
+
+/** Makes all but what listens: settings to handler. Ends where it cannot. */
+export async function createProgram(): Promise<Program> {
   const config = readConfigOrExit();
   const secrets = secretsOf(config);
 
@@ -49,51 +118,12 @@ async function main(): Promise<void> {
       if (config.logPrompts) log(`prompt ${id} ${JSON.stringify(prompt)}`);
     },
   });
-  let server = listenOrExit(config, handler);
-  const { hostname, port } = server.addr;
 
-  /**
-   * Deno stops listening once it cannot take a connection, for instance because
-   * too many are open. Those that are open go on; others can come again soon.
-   */
-  async function keepListening(): Promise<void> {
-    for (;;) {
-      try {
-        return await server.finished;
-      } catch (error) {
-        onError(error);
-      }
-      await new Promise((resolve) => setTimeout(resolve, LISTEN_AGAIN));
-      try {
-        const onListen = () => log("listening again");
-        server = Deno.serve({ hostname, port, onListen }, handler);
-      } catch {
-        // There is still no room: the next turn says so.
-      }
-    }
-  }
-  keepListening();
-
-  let stopping = false;
-  async function stop(): Promise<void> {
-    if (stopping) Deno.exit(1);
-    stopping = true;
-    log("stopping");
-    if (Deno.stdout.isTerminal()) {
-      console.log(
-        `Running answers have ${config.limits.drainSeconds} s to finish. Press Ctrl-C again to stop at once.`,
-      );
-    }
+  async function drain(): Promise<void> {
     await streams.drain();
     await store?.close();
-    // Followers now send the terminal event; one that does not read it is cut.
-    setTimeout(() => Deno.exit(0), 1000);
-    await server.shutdown();
-    Deno.exit(0);
   }
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    Deno.addSignalListener(signal, stop);
-  }
+  return { config, handler, log, onError, drain };
 }
 
 /**
@@ -156,7 +186,8 @@ function listenOrExit(
   }
 }
 
-function announce(config: Config, { port }: Deno.NetAddr): void {
+/** Says where it listens, and what answers there. */
+export function announce(config: Config, { port }: Deno.NetAddr): void {
   const { host, model, accessTokens } = config;
   console.log(describeAnswers(config));
   // Only the demo model is not reached by the network.

@@ -1,16 +1,33 @@
-// What `deno task start` runs: main.ts, with the flags that it needs. Deno shows
-// a task's command before it runs it, and theirs would fill the screen. Flags
-// that this program is given, such as --watch, go before the others.
+// What `deno task start` and `deno task serve` run: main.ts, or serve.ts by
+// `deno serve --parallel`, with the flags that it needs. Deno shows a task's
+// command before it runs it, and theirs would fill the screen. Flags that this
+// program is given, such as --watch, go before the others.
 
-import { readFlags, readStore, writeFlags } from "./without_jsr/flags.ts";
+import { readFlags, readSettings, writeFlags } from "./without_jsr/flags.ts";
 
+const isParallel = Deno.args[0] === "--parallel";
+const { HOST, PORT, STORE, DENO_JOBS } = await readSettings();
+// Workers share nothing but a store.
+const store = STORE || (isParallel ? "sqlite:answers.db" : "");
 const child = new Deno.Command(Deno.execPath(), {
   args: [
-    ...["run", "--quiet", ...Deno.args],
+    isParallel ? "serve" : "run",
+    ...["--quiet", ...Deno.args],
+    // `deno serve` reads neither by itself.
+    ...(isParallel
+      ? ["--host", HOST || "0.0.0.0", "--port", PORT || "5001"]
+      : []),
     ...await readFlags(["--env-file", "--server"]),
-    ...writeFlags(await readStore()),
-    new URL("main.ts", import.meta.url).href,
+    ...writeFlags(store),
+    new URL(isParallel ? "serve.ts" : "main.ts", import.meta.url).href,
   ],
+  env: {
+    STORE: store,
+    // What the workers are told is as many as there are.
+    ...(isParallel && {
+      DENO_JOBS: DENO_JOBS || `${navigator.hardwareConcurrency}`,
+    }),
+  },
 }).spawn();
 
 // Ctrl-C reaches both programs by itself; without a listener this one would end

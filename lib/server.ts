@@ -60,6 +60,7 @@ export type { Format } from "./wire/forms.ts";
 export * from "./models/ask.ts";
 export { askWith, type Said } from "./models/ask_with.ts";
 export type { JsonSchema } from "./schemas/schema.ts";
+export type * from "./stores/store.ts";
 
 /** What {@linkcode createFieldStreams} makes addresses of. */
 export interface FieldStreamsOptions {

@@ -50,18 +50,21 @@ export async function readFlags(options: string[]): Promise<string[]> {
   // The settings are what the server may read of the environment, and what the
   // openai package looks for there: it would fail if it may not look.
   if (options.includes("--server")) {
-    const names = [...Object.keys(SETTINGS), "OPENAI_*"];
+    const names = [...Object.keys(SETTINGS), "OPENAI_*", "DENO_JOBS"];
     flags.push("--no-prompt", "--allow-net", "--allow-read");
     flags.push(`--allow-env=${names.join()}`);
   }
   return flags;
 }
 
-/** The setting `STORE`, from the environment or the file `.env`. */
-export async function readStore(): Promise<string> {
-  const own = Deno.env.get("STORE");
-  if (own !== undefined || !await exists(".env")) return own ?? "";
-  return parseEnv(await Deno.readTextFile(".env")).STORE ?? "";
+/** The environment, and what the file `.env` has that it has not. */
+export async function readSettings(): Promise<
+  Record<string, string | undefined>
+> {
+  const file = await exists(".env")
+    ? parseEnv(await Deno.readTextFile(".env"))
+    : {};
+  return { ...file, ...Deno.env.toObject() };
 }
 
 /** What a server may write: the file that is its store, if one is. */

@@ -1,13 +1,14 @@
 /** Transcripts that another instance writes, fed by a store. */
 
-import { failure } from "../answers/outcome.ts";
-import { Transcript } from "../answers/transcript.ts";
+import { failure, type Outcome } from "../answers/outcome.ts";
+import { type Run, Transcript } from "../answers/transcript.ts";
 import type { Clock, Timer } from "../clock.ts";
 import {
   dropUnits,
   type Head,
   type Meta,
   type Piece,
+  type StoredOutcome,
   type TranscriptStore,
 } from "./store.ts";
 
@@ -317,15 +318,16 @@ export class Mirror {
     const { length } = this.transcript;
     if (!this.#isOpen) return true;
     if (start > length) return false;
-    for (const { type, text } of dropUnits(runs, length - start)) {
+    // What an instance has written is what an instance can read.
+    for (const { type, text } of dropUnits(runs, length - start) as Run[]) {
       this.transcript.append(type, text);
     }
     if (outcome !== undefined) this.#finish(outcome);
     return true;
   }
 
-  #finish(outcome: NonNullable<Piece["outcome"]>): void {
-    this.transcript.finish(outcome);
+  #finish(outcome: StoredOutcome): void {
+    this.transcript.finish(outcome as Outcome);
     this.#unlisten();
   }
 }

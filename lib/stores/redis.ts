@@ -1,8 +1,11 @@
-/** Transcripts in Redis or Valkey, for a fleet. One node, not a cluster. */
+/**
+ * Transcripts in Redis or Valkey, for a fleet. One node, not a cluster.
+ *
+ * @module
+ */
 
 import { createClient } from "@redis/client";
 import { createHash, randomUUID } from "node:crypto";
-import type { Outcome } from "../answers/outcome.ts";
 import {
   type Append,
   type Appended,
@@ -15,10 +18,13 @@ import {
   type Piece,
   PRESENCE,
   type Reading,
+  type StoredOutcome,
   TOMBSTONE,
   type TranscriptStore,
   unpackRuns,
 } from "./store.ts";
+
+export type * from "./store.ts";
 
 /** Before each key and channel: whose it is, and the layout's version. */
 const PREFIX = "fs1:";
@@ -378,7 +384,7 @@ class RedisStore implements TranscriptStore {
     ));
   }
 
-  async bury(id: string, outcome: Outcome): Promise<boolean> {
+  async bury(id: string, outcome: StoredOutcome): Promise<boolean> {
     const json = JSON.stringify(outcome);
     return await this.#call<number>(BURY, keysOf(id), [json]) === 1;
   }
@@ -509,6 +515,6 @@ function readHead(reply: HeadReply | null): Head | undefined {
   };
 }
 
-function parseOutcome(json: string): Outcome | undefined {
+function parseOutcome(json: string): StoredOutcome | undefined {
   return json === "" ? undefined : JSON.parse(json);
 }

@@ -1,12 +1,13 @@
 /**
  * Transcripts in a SQLite file, for several processes on one machine. A process
  * can die without a loss; the machine cannot (`synchronous=OFF`).
+ *
+ * @module
  */
 
 import { randomUUID } from "node:crypto";
 import { chmodSync, closeSync, openSync } from "node:fs";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
-import type { Outcome } from "../answers/outcome.ts";
 import {
   type Append,
   type Appended,
@@ -19,10 +20,13 @@ import {
   type Piece,
   PRESENCE,
   type Reading,
+  type StoredOutcome,
   TOMBSTONE,
   type TranscriptStore,
   unpackRuns,
 } from "./store.ts";
+
+export type * from "./store.ts";
 
 /** The layout's version. Files of another one are refused. */
 const VERSION = 1;
@@ -317,7 +321,7 @@ class SqliteStore implements TranscriptStore {
     );
   }
 
-  bury(id: string, outcome: Outcome): Promise<boolean> {
+  bury(id: string, outcome: StoredOutcome): Promise<boolean> {
     return this.#write((now) => {
       const row = this.#get(id, now);
       if (row === undefined || !headOf(row, now).isOver) return false;
@@ -591,6 +595,6 @@ function headOf(row: GenerationRow, now: number): Head {
   };
 }
 
-function parseOutcome(json: string | null): Outcome | undefined {
+function parseOutcome(json: string | null): StoredOutcome | undefined {
   return json === null ? undefined : JSON.parse(json);
 }

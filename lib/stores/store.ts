@@ -4,8 +4,22 @@
  * milliseconds, offsets and lengths in UTF-16 units.
  */
 
-import type { Outcome } from "../answers/outcome.ts";
-import type { Run } from "../answers/transcript.ts";
+/** How a generation has ended. Stores keep it as it is: JSON. */
+export interface StoredOutcome {
+  /** Whether it has ended well. */
+  readonly status: string;
+}
+
+/**
+ * A run of text of one kind. Stores keep it as it is: JSON, with whatever else
+ * it has.
+ */
+export interface StoredRun {
+  /** Which kind. */
+  readonly type: string;
+  /** It counts by its length. */
+  readonly text: string;
+}
 
 /** What is kept of a generation beside its transcript. */
 export interface Meta {
@@ -19,6 +33,7 @@ export interface Meta {
 export interface ClaimOptions {
   /** A secret of the process that writes. It alone appends. */
   token: string;
+  /** What is kept beside the transcript. */
   meta: Meta;
   /** How long the writer counts as alive after each append. */
   lease: number;
@@ -35,24 +50,31 @@ export type Claim =
 
 /** What there is to know of a generation without reading it. */
 export interface Head {
+  /** What it was claimed with. */
   meta: Meta;
+  /** How long the transcript is. */
   length: number;
-  outcome: Outcome | undefined;
+  /** How it has ended, once it has. */
+  outcome: StoredOutcome | undefined;
   /** Whether the writer has been silent for its lease, by the store's clock. */
   isOver: boolean;
 }
 
 /** A stretch of a transcript. */
 export interface Piece {
+  /** The offset at which it begins. */
   start: number;
-  runs: readonly Run[];
+  /** What stands there. */
+  runs: readonly StoredRun[];
   /** The outcome, if that came with it or after it. */
-  outcome?: Outcome | undefined;
+  outcome?: StoredOutcome | undefined;
 }
 
 /** What one generation's writer appends. Without runs and outcome: a beat. */
 export interface Append extends Piece {
+  /** The generation's id. */
   id: string;
+  /** What it was claimed with. */
   token: string;
 }
 
@@ -84,12 +106,15 @@ export interface Reading {
   pieces: Piece[];
   /** How long the transcript is, which may be more than the pieces reach. */
   length: number;
-  outcome: Outcome | undefined;
+  /** How it has ended, once it has. */
+  outcome: StoredOutcome | undefined;
 }
 
 /** How many streams a client has open here. */
 export interface Holding {
+  /** Which client. */
   key: string;
+  /** How many are open here. */
   count: number;
   /** How many it may have on all instances together. */
   limit: number;
@@ -140,7 +165,7 @@ export interface TranscriptStore {
    *
    * @returns Whether it was so: it had no outcome, and its lease was over.
    */
-  bury(id: string, outcome: Outcome): Promise<boolean>;
+  bury(id: string, outcome: StoredOutcome): Promise<boolean>;
 
   /**
    * Asks for a generation's end, and nudges its writer. Where the id is not
@@ -185,7 +210,7 @@ export const TOMBSTONE = 60_000;
 export const MAX_PIECE = 65536;
 
 /** How long runs are together. */
-export function lengthOf(runs: readonly Run[]): number {
+export function lengthOf(runs: readonly StoredRun[]): number {
   let length = 0;
   for (const { text } of runs) length += text.length;
   return length;
@@ -195,8 +220,11 @@ export function lengthOf(runs: readonly Run[]): number {
  * The runs without their first `count` units. A run of one unit is never cut,
  * so any kind of run may carry more than its text.
  */
-export function dropUnits(runs: readonly Run[], count: number): Run[] {
-  const rest: Run[] = [];
+export function dropUnits(
+  runs: readonly StoredRun[],
+  count: number,
+): StoredRun[] {
+  const rest: StoredRun[] = [];
   for (const run of runs) {
     if (count < run.text.length) {
       rest.push(count === 0 ? run : { ...run, text: run.text.slice(count) });
@@ -207,24 +235,24 @@ export function dropUnits(runs: readonly Run[], count: number): Run[] {
 }
 
 /** A run as it is stored: JSON, and of the commonest kind its text alone. */
-export type PackedRun = string | Run;
+export type PackedRun = string | StoredRun;
 
 /**
  * Makes runs ready for JSON, which keeps a lone surrogate, unlike UTF-8.
  */
-export function packRuns(runs: readonly Run[]): PackedRun[] {
+export function packRuns(runs: readonly StoredRun[]): PackedRun[] {
   return runs.map((run) => run.type === "text" && isBare(run) ? run.text : run);
 }
 
 /** Reads what {@linkcode packRuns} has made. */
-export function unpackRuns(packed: readonly PackedRun[]): Run[] {
+export function unpackRuns(packed: readonly PackedRun[]): StoredRun[] {
   return packed.map((run) =>
     typeof run === "string" ? { type: "text", text: run } : run
   );
 }
 
 /** Whether a run has its type and its text, and no more. */
-function isBare(run: Run): boolean {
+function isBare(run: StoredRun): boolean {
   for (const member in run) {
     if (member !== "type" && member !== "text") return false;
   }

@@ -1,19 +1,23 @@
 /**
  * What every store has to do, as one table of cases, for those who bring an
  * engine of their own.
+ *
+ * @module
  */
 
 import { deepStrictEqual, ok } from "node:assert/strict";
 import { failure } from "../answers/outcome.ts";
-import type { Run } from "../answers/transcript.ts";
 import {
   type Appended,
   type ClaimOptions,
   lengthOf,
   type Piece,
   PRESENCE,
+  type StoredRun,
   type TranscriptStore,
 } from "./store.ts";
+
+export type * from "./store.ts";
 
 /**
  * Opens the store under test as one more instance does. The first store of a
@@ -80,7 +84,7 @@ export const storeCases: readonly StoreCase[] = [
   storeCase("an append goes where the transcript ends", async (a, b) => {
     const id = makeId();
     await a.claim(id, claim("A"));
-    const add = (start: number, runs: Run[]) =>
+    const add = (start: number, runs: StoredRun[]) =>
       appendOne(a, { id, token: "A", start, runs });
     deepStrictEqual(await add(0, text("abc")), { ...STATE, length: 3 });
     const moved = { ...STATE, status: "moved", length: 3 };
@@ -152,7 +156,7 @@ export const storeCases: readonly StoreCase[] = [
     await a.claim(id, claim("A"));
     // Kinds of runs that there may be one day.
     const marker = { type: "text", text: "\0", data: { attempt: 2, "": [] } };
-    const runs: Run[] = [
+    const runs: StoredRun[] = [
       { type: "reasoning", text: "Hm\u2028" },
       { type: "text", text: "\ud83d" },
       { type: "reasoning", text: "\ude00" },
@@ -171,7 +175,7 @@ export const storeCases: readonly StoreCase[] = [
         runs: [{ type: "reasoning", text: "." }, { type: "text", text: "[]" }],
       },
     ]);
-    const others = [marker, { ...marker, type: "other" }] as unknown as Run[];
+    const others = [marker, { ...marker, type: "other" }];
     await a.append([{ id, token: "A", start: 8, runs: others }]);
     const piece = { start: 8, runs: others };
     deepStrictEqual((await b.read(id, 8))?.pieces, [piece]);
@@ -464,7 +468,7 @@ function claim(token: string): ClaimOptions {
   return { token, meta, lease: 3_600_000, retention: 3_600_000 };
 }
 
-function text(text: string): Run[] {
+function text(text: string): StoredRun[] {
   return text === "" ? [] : [{ type: "text", text }];
 }
 
@@ -484,8 +488,11 @@ async function appendOne(
 }
 
 /** All of a transcript, its texts joined where they are of one kind. */
-async function readAll(store: TranscriptStore, id: string): Promise<Run[]> {
-  const runs: Run[] = [];
+async function readAll(
+  store: TranscriptStore,
+  id: string,
+): Promise<StoredRun[]> {
+  const runs: StoredRun[] = [];
   let offset = 0;
   for (;;) {
     const reading = await store.read(id, offset);
@@ -498,8 +505,9 @@ async function readAll(store: TranscriptStore, id: string): Promise<Run[]> {
       offset += lengthOf(piece.runs);
       for (const run of piece.runs) {
         const last = runs.at(-1);
-        if (last?.type === run.type) last.text += run.text;
-        else runs.push({ ...run });
+        if (last?.type === run.type) {
+          runs.splice(-1, 1, { ...last, text: last.text + run.text });
+        } else runs.push(run);
       }
     }
   }

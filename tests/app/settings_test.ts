@@ -46,7 +46,9 @@ Deno.test("start and dev may read the settings, and what the SDK looks for", asy
   assertEquals(code, 0);
   const flags = new TextDecoder().decode(stdout);
   const allowed = flags.match(/^--allow-env=(\S+)$/m)![1]!.split(",");
-  assertEquals(allowed, [...Object.keys(SETTINGS), "OPENAI_*"]);
+  assertEquals(allowed, [
+    ...[...Object.keys(SETTINGS), "OPENAI_*", "DENO_JOBS"],
+  ]);
 });
 
 Deno.test("every default is a value of its setting", () => {

@@ -1,7 +1,5 @@
 /** A store in this process, for tests, and a way to make any store fail. */
 
-import type { Outcome } from "../../lib/answers/outcome.ts";
-import type { Run } from "../../lib/answers/transcript.ts";
 import {
   type Append,
   type Appended,
@@ -14,6 +12,8 @@ import {
   type Piece,
   PRESENCE,
   type Reading,
+  type StoredOutcome,
+  type StoredRun,
   TOMBSTONE,
   type TranscriptStore,
 } from "../../lib/stores/store.ts";
@@ -24,9 +24,9 @@ interface Entry {
   instance: string;
   lease: number;
   retention: number;
-  pieces: { start: number; runs: readonly Run[] }[];
+  pieces: { start: number; runs: readonly StoredRun[] }[];
   length: number;
-  outcome: Outcome | undefined;
+  outcome: StoredOutcome | undefined;
   until: number;
   stopped: boolean;
   /** Instances that have readers, and until when that holds. */
@@ -184,7 +184,7 @@ class MemoryStore implements TranscriptStore {
   }
 
   // deno-lint-ignore require-await
-  async bury(id: string, outcome: Outcome): Promise<boolean> {
+  async bury(id: string, outcome: StoredOutcome): Promise<boolean> {
     const entry = this.#get(id);
     if (entry === undefined || !this.#head(entry).isOver) return false;
     entry.token = "";
