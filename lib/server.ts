@@ -5,8 +5,8 @@
  * @module
  */
 
-import type { Answer } from "./answers/answer.ts";
 import {
+  type Answer,
   type FinishedAnswer,
   Generation,
   type GenerationOptions,

@@ -1,6 +1,6 @@
 /** One reader of an answer: counted, and followed until the body is closed. */
 
-import type { Answer } from "../answers/answer.ts";
+import type { Answer } from "../answers/generation.ts";
 import type { Limits } from "../answers/limits.ts";
 import type { Clock } from "../clock.ts";
 import type { Language } from "../language.ts";
