@@ -130,6 +130,13 @@ export interface HandleOptions {
    * @default {"events"}
    */
   format?: Format;
+  /**
+   * Settles when the response has left for good, or the client has: what
+   * `Deno.serve` gives as `info.completed`. A client that never reads keeps its
+   * place until then, as its bytes lie in this server's sockets; without it,
+   * until the body has ended.
+   */
+  completed?: Promise<unknown>;
   /** Called with a generation that has been started. */
   onStart?: (id: string, question: AnswerQuestion) => void;
 }
@@ -503,7 +510,7 @@ export class Addresses implements FieldStreams {
       }
       if (answer.owner !== owner) throw expired();
       if (isNew && form !== "snapshot") {
-        return this.#stream(answer, {
+        return this.#stream(answer, visit, {
           ...{ format: form, shortIds, language, onClose: close },
         });
       }
@@ -552,8 +559,9 @@ export class Addresses implements FieldStreams {
   async #resume(
     answer: Answer,
     offset: Position["offset"] | undefined,
-    { visit: { client }, form, shortIds, language }: Asked,
+    { visit, form, shortIds, language }: Asked,
   ): Promise<Response> {
+    const { client } = visit;
     const { length } = answer;
     const isBeyond = typeof offset === "number" && offset > length;
     // What another instance has written may be on its way.
@@ -571,7 +579,7 @@ export class Addresses implements FieldStreams {
     const { close: onClose, opened } = this.#openStream(client);
     try {
       if (opened !== undefined) await opened;
-      return this.#stream(answer, {
+      return this.#stream(answer, visit, {
         ...{ offset, format: form, shortIds, language, onClose },
       });
     } catch (error) {
@@ -707,10 +715,19 @@ export class Addresses implements FieldStreams {
 
   #stream(
     answer: Answer,
-    reader: ConnectionOptions & { format: Format },
+    { completed }: Asked["visit"],
+    { onClose, ...reader }: ConnectionOptions & { format: Format },
   ): Response {
-    const replays = this.#replays;
-    const body = connect(answer, reader, { ...this.#options, replays });
+    const context = { ...this.#options, replays: this.#replays };
+    const body = connect(answer, {
+      ...reader,
+      // What the client has not read lies in this server's sockets, also when
+      // the body has ended.
+      onClose: () => {
+        if (completed === undefined) onClose();
+        else completed.then(onClose, onClose);
+      },
+    }, context);
     return new Response(body, { headers: headersOf(reader.format) });
   }
 

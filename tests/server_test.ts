@@ -509,3 +509,40 @@ Deno.test("streamResponse leaves the text alone as soon as the client has left",
   await reader.cancel();
   await left.promise;
 });
+
+Deno.test("a place is free when the response has left, not when its body has ended", async () => {
+  const { model, streams, ask } = setUp({
+    limits: { streamsPerClient: 1, lingerSeconds: 0.01 },
+  });
+  for (const leave of ["left", "broken", "canceled"]) {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const response = await ask({}, { completed: promise });
+    await until(() => model.calls.at(-1)?.signal.aborted === false);
+    if (leave === "canceled") {
+      await response.body!.cancel();
+    } else {
+      model.calls.at(-1)!.say("{}");
+      model.calls.at(-1)!.end();
+      await response.body!.pipeTo(new WritableStream());
+    }
+    assertEquals(streams.health.openStreams, 1);
+    const another = await ask();
+    assertEquals(another.status, 429);
+    await another.body!.cancel();
+    if (leave === "broken") reject(new Error("The peer is gone"));
+    else resolve();
+    await until(() => streams.health.openStreams === 0);
+  }
+  // What holds no stream keeps no place.
+  const query = `?id=${makeGenerationId()}`;
+  const pending = new Promise<void>(() => {});
+  const headers = { accept: "application/json" };
+  for (let polls = 0; polls < 3; polls++) {
+    const poll = await ask({ query, headers }, { completed: pending });
+    await poll.body!.cancel();
+  }
+  assertEquals(streams.health.openStreams, 0);
+  await ask({ query, method: "DELETE" });
+  await until(() => streams.health.running <= 1);
+  await streams.drain();
+});

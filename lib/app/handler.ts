@@ -35,6 +35,8 @@ export interface HandlerOptions {
 /** Where a request came from. `Deno.ServeHandlerInfo` is one. */
 export interface ConnectionInfo {
   remoteAddr: Deno.Addr;
+  /** Settles when the response has left for good, or the client has. */
+  completed?: Promise<void>;
 }
 
 /** Makes the server's request handler. */
@@ -149,15 +151,13 @@ class Routes {
     if (principal === undefined) throw unauthorized();
     const response = await streams.handle(request, {
       ...principal,
+      ...(info.completed && { completed: info.completed }),
       ...(typeof address === "object" && address.format !== undefined &&
         { format: address.format }),
-      question: async (asked) => {
-        const question = typeof address === "string"
+      question: (asked) =>
+        typeof address === "string"
           ? this.#readQuestion(address, asked)
-          : await this.#fillIn(address, asked);
-        this.#checkLength(question.prompt!);
-        return question;
-      },
+          : this.#fillIn(address, asked),
       onStart: (id, { prompt }) => onPrompt?.(id, prompt!),
     });
     if (request.method === "HEAD") {
@@ -185,24 +185,28 @@ class Routes {
       throw new HttpError(400, "bad_request", WORDS.prompt);
     }
     return {
-      prompt: isAsked ? own : prompt,
+      prompt: isAsked ? this.#checkLength(own) : prompt,
       schema: isOwn ? body.schema as JsonSchema : schema,
       validated: isOwn || schemaGiven,
     };
   }
 
-  #fillIn(
+  async #fillIn(
     endpoint: Endpoint,
     { input, body, request }: AskedQuestion,
   ): Promise<AnswerQuestion> {
     if (input !== body) allowMembers(body, ["input"]);
     const isQuery = request.method === "GET";
-    return askEndpoint(endpoint, input, isQuery, this.#body.clock);
+    const { clock } = this.#body;
+    const question = await askEndpoint(endpoint, input, isQuery, clock);
+    this.#checkLength(question.prompt!);
+    return question;
   }
 
-  #checkLength(prompt: string): void {
+  /** A prompt that a client has a part in. */
+  #checkLength(prompt: string): string {
     const { promptCharacters } = this.#options.config.limits;
-    if (prompt.length <= promptCharacters) return;
+    if (prompt.length <= promptCharacters) return prompt;
     const words = promptTooLong(promptCharacters, prompt.length);
     throw new HttpError(413, "too_large", words);
   }
