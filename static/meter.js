@@ -117,7 +117,8 @@ export class Meter {
     const tally = this.#tally;
     if (!tally || this.#isOver) return;
     tally.events++;
-    const offset = Number(id.split(".")[1]);
+    // The offset stands alone, or behind the generation.
+    const offset = Number(id.slice(id.indexOf(".") + 1));
     if (Number.isNaN(offset)) return;
     this.#before = tally.offset ?? 0;
     tally.offset = offset;
