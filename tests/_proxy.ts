@@ -16,9 +16,14 @@ export interface Proxy extends AsyncDisposable {
  * Starts a proxy on a free port of this machine.
  *
  * @param target What it leads to.
- * @param filter Makes the filter of each connection.
+ * @param filter Makes the filter of each connection. Without it all passes.
+ * @param options How long it holds back what comes, each way, in milliseconds.
  */
-export function startProxy(target: string, filter: () => Filter): Proxy {
+export function startProxy(
+  target: string,
+  filter: () => Filter = () => (bytes) => bytes,
+  { delay = 0 }: { delay?: number } = {},
+): Proxy {
   const { hostname, port } = new URL(target);
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const open = new Set<Deno.TcpConn>();
@@ -39,6 +44,7 @@ export function startProxy(target: string, filter: () => Filter): Proxy {
         const read = await from.read(buffer);
         if (read === null) break;
         const bytes = pass(buffer.subarray(0, read));
+        if (delay > 0) await new Promise((done) => setTimeout(done, delay));
         for (let sent = 0; sent < bytes.length;) {
           sent += await to.write(bytes.subarray(sent));
         }

@@ -4,6 +4,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { makeGenerationId } from "../../lib/answers/id.ts";
 import { ServerProcess } from "../_process.ts";
+import { type Proxy, startProxy } from "../_proxy.ts";
 import { readEvents, type ServerEvent, stateAfter, until } from "../_server.ts";
 import { Upstream, type UpstreamCall } from "../_upstream.ts";
 import { hasRedis, RedisServer } from "./_redis.ts";
@@ -365,6 +366,64 @@ processTest(
   },
   ["Redis"],
 );
+
+processTest("the store is far away: 40 ms", async (shared) => {
+  await using proxy = startProxy(shared.store, undefined, { delay: 20 });
+  await using fleet = await Fleet.start(redisUrl(proxy));
+  const { call, onA, onB } = await begin(fleet);
+  const times: number[] = [];
+  let text = "on";
+  for (let n = 0; n < 20; n++) {
+    const start = performance.now();
+    const said = `${String.fromCharCode(97 + n)}`;
+    call.say(said);
+    text += said;
+    await onB.sees(text);
+    times.push(performance.now() - start);
+  }
+  times.sort((a, b) => a - b);
+  console.log(`elsewhere after ${Math.round(times[10]!)} ms (median)`);
+  call.say('"}');
+  call.end();
+  for (const follower of [onA, onB]) {
+    await follower.ended;
+    assertEquals(follower.state, { title: text });
+  }
+}, ["Redis"]);
+
+processTest(
+  "the connections to the store are cut, again and again",
+  async (shared) => {
+    await using proxy = startProxy(shared.store);
+    await using fleet = await Fleet.start(redisUrl(proxy), {
+      LIMITS: '{"leaseSeconds":60}',
+    });
+    const { call, onA, onB } = await begin(fleet);
+    let text = "on";
+    for (let n = 0; n < 10; n++) {
+      proxy.cut();
+      const said = `${n}`;
+      call.say(said);
+      text += said;
+      await onA.sees(text);
+      if (n % 3 === 0) await onB.sees(text);
+    }
+    call.say('"}');
+    call.end();
+    for (const follower of [onA, onB]) {
+      await follower.ended;
+      assertEquals([follower.state, follower.last?.data.status], [
+        { title: text },
+        "end",
+      ]);
+    }
+  },
+  ["Redis"],
+);
+
+function redisUrl({ url }: Proxy): string {
+  return url.replace("http:", "redis:");
+}
 
 Deno.test("a process that was suspended in a transaction holds up nobody's readers", async () => {
   const shared = await engines.SQLite!.start();
