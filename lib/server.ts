@@ -36,6 +36,7 @@ import {
   retryAfter,
   tooMany,
 } from "./wire/http_error.ts";
+import { Lag } from "./wire/lag.ts";
 import { describeOutcome, WORDS } from "./wire/messages.ts";
 import { preferredForm, preferredLanguage } from "./wire/negotiation.ts";
 import { digestOf } from "./wire/question_digest.ts";
@@ -528,11 +529,11 @@ export class Addresses implements FieldStreams {
 
   /** Refuses to start anything where nothing can. */
   #checkRoom(): void {
-    const { generations, limits } = this.#options;
+    const { generations, limits, clock } = this.#options;
     if (generations.draining) {
       throw new HttpError(503, "draining", WORDS.draining, retryAfter(5));
     }
-    if (generations.running >= limits.streams) {
+    if (generations.running >= limits.streams || Lag.of(clock).isTooMuch) {
       throw new HttpError(503, "overloaded", WORDS.overloaded, retryAfter(5));
     }
   }

@@ -6,6 +6,7 @@ import type { Clock } from "../clock.ts";
 import type { Language } from "../language.ts";
 import { follow } from "./follow.ts";
 import type { Format } from "./forms.ts";
+import { Lag } from "./lag.ts";
 import { WORDS } from "./messages.ts";
 import type { Replays } from "./replays.ts";
 
@@ -67,6 +68,8 @@ export function connect(
     ...{ model, protocol: 1, linger },
   };
   const detach = answer.attach();
+  const lag = Lag.of(clock);
+  const endWatch = lag.watch();
   const options = { id, ...beginning, maxDepth: limits.depth, transcript };
   return follow({
     ...options,
@@ -78,9 +81,11 @@ export function connect(
     language,
     heartbeat: limits.heartbeatSeconds * 1000,
     pause: limits.eventMilliseconds,
+    lag,
     maxAge: limits.connectionSeconds * 1000 * (0.8 + 0.2 * Math.random()),
     clock,
     onClose: () => {
+      endWatch();
       detach();
       onClose();
     },

@@ -5,6 +5,7 @@ import type { Clock, Timer } from "../clock.ts";
 import type { Language } from "../language.ts";
 import { EventMaker, type Events, type EventsOptions } from "./events.ts";
 import { type Format, toLines } from "./forms.ts";
+import type { Lag } from "./lag.ts";
 import { describeOutcome } from "./messages.ts";
 import {
   formatEvent,
@@ -42,6 +43,8 @@ export interface FollowOptions extends EventsOptions {
   heartbeat: number;
   /** The connection gets at most one event in this time, in milliseconds. */
   pause: number;
+  /** What stretches that, where the event loop is late. */
+  lag?: Lag | undefined;
   /** How old the connection may become, in milliseconds. */
   maxAge: number;
   clock: Clock;
@@ -135,9 +138,11 @@ class Follower implements UnderlyingDefaultSource<Uint8Array> {
         this.#waiting = true;
         await this.#transcript.changed();
         this.#waiting = false;
+        // What else has come is read first, and goes into the same event.
+        if (this.#open && this.#isLate) await this.#pauseFor(0);
         continue;
       }
-      const rest = this.#lastEvent + this.#options.pause - this.#clock.now();
+      const rest = this.#lastEvent + this.#pauseLength - this.#clock.now();
       if (rest > 0) {
         await this.#pauseFor(rest);
         continue;
@@ -170,6 +175,16 @@ class Follower implements UnderlyingDefaultSource<Uint8Array> {
     const { start } = this.#options;
     const retry = formatRetry(RETRY * (1 + 2 * Math.random()));
     return start === undefined ? retry : retry + this.#event(start, 0);
+  }
+
+  /** How long it is from one event to the next; longer where the loop is late. */
+  get #pauseLength(): number {
+    const { pause, lag } = this.#options;
+    return lag?.stretch(pause) ?? pause;
+  }
+
+  get #isLate(): boolean {
+    return this.#pauseLength > this.#options.pause;
   }
 
   /** Lets others have their turn. Does not resolve if the client leaves. */

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { createParser } from "eventsource-parser";
 import { follow, type FollowOptions } from "../../lib/wire/follow.ts";
 import { failure } from "../../lib/answers/outcome.ts";
+import { Lag } from "../../lib/wire/lag.ts";
 import { describeOutcome } from "../../lib/wire/messages.ts";
 import { Transcript } from "../../lib/answers/transcript.ts";
 import { cut } from "../_stream.ts";
@@ -560,4 +561,48 @@ Deno.test("two of one transcript do not wake each other for nothing", async () =
   const [rest] = await Promise.all([fast.events(), slow.events()]);
   assertEquals(rest.map(({ data }) => data.status), ["chunk", "end"]);
   await until(() => fast.closed + slow.closed === 2);
+});
+
+Deno.test("where the loop is late, what has come is read first, and events are larger", async () => {
+  const clock = new TestClock({ pause: 0 });
+  const lag = Lag.of(clock);
+  const endWatch = lag.watch();
+  for (let n = 0; n < 20; n++) {
+    clock.jump(150);
+    clock.tick(0);
+  }
+  assert(lag.stretch(16) > 190);
+  const transcript = new Transcript();
+  const connection = new Connection(transcript, { clock, lag });
+  await connection.read();
+  const texts: unknown[] = [];
+  const read = (async () => {
+    for (;;) {
+      const frames = await connection.read();
+      if (frames === undefined) return;
+      texts.push(...eventsOf(frames).map(({ data }) => data.data?.a ?? ""));
+    }
+  })();
+  await turn();
+  // Each piece by itself, as reads are; the reader is woken by the first.
+  for (const text of ['{"a":"', "b", "c", "d"]) {
+    transcript.append("text", text);
+    await Promise.resolve();
+  }
+  await until(() => texts.length === 1);
+  assertEquals(texts, ["bcd"]);
+  for (let n = 0; n < 10; n++) {
+    clock.jump(18);
+    transcript.append("text", "e");
+    await turn();
+  }
+  assertEquals(texts.length, 1);
+  // That is the end of the stretched pause.
+  clock.tick(20);
+  await until(() => texts.length === 2);
+  assertEquals(texts[1], "e".repeat(10));
+  endWatch();
+  await connection.reader.cancel();
+  await read;
+  assertEquals(clock.timers, 0);
 });
