@@ -92,7 +92,7 @@ async function animation(name: string): Promise<void> {
   const frames: { path: string; at: number }[] = [];
   await onStage(async ({ page, model, phase }) => {
     await page.evaluate(
-      `document.querySelector("#prompt").value = "Rain in the city"`,
+      `document.querySelector("#prompt").value = "Coffee"`,
     );
     const session = await page.createCDPSession();
     session.on("Page.screencastFrame", ({ data, metadata, sessionId }) => {
@@ -144,19 +144,19 @@ if (import.meta.main) {
   await still("page", {
     ...wide,
     language: "en-US",
-    prompt: "Rain in the city",
+    prompt: "Coffee",
     share: 0.72,
   });
   await still("page.zh-CN", {
     ...wide,
-    prompt: "城市与雨",
+    prompt: "咖啡",
     share: 0.55,
   });
   await still("page-dark", {
     ...wide,
     height: 1085,
     dark: true,
-    prompt: "城市与雨",
+    prompt: "咖啡",
     cuts: true,
     ends: true,
   });
@@ -171,7 +171,7 @@ if (import.meta.main) {
     width: 360,
     height: 780,
     scale: 2,
-    prompt: "城市与雨",
+    prompt: "咖啡",
     share: 0.5,
   });
   await animation("streaming");
