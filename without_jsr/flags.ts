@@ -6,8 +6,8 @@
 // map puts the modules in this folder, thin layers over Node's own modules and
 // npm packages, in the place of JSR's.
 //
-// --env-file adds the flag for a file `.env` that is there, and --server what
-// main.ts may do.
+// --env-file adds the flag for a file `.env` that is there, --server what main.ts
+// may do, and --tests the packages that only tests and checks need.
 
 import { parseEnv } from "node:util";
 import { SETTINGS } from "../lib/app/settings.ts";
@@ -22,9 +22,11 @@ const standIns: Record<string, string> = {
 /** How long the registry may be silent before it counts as unreachable. */
 const patienceMilliseconds = 3_000;
 
-const { imports }: { imports: Record<string, string> } = JSON.parse(
-  await Deno.readTextFile(new URL("../deno.json", import.meta.url)),
-);
+/** What the server is made of. */
+const ownConfig = new URL("../deno.json", import.meta.url);
+
+/** The same and what tests it, which `deno task start` need not download. */
+const testConfig = new URL("../tests/deno.json", import.meta.url);
 
 if (import.meta.main) {
   const flags = await readFlags(Deno.args);
@@ -39,8 +41,18 @@ if (import.meta.main) {
 /** The flags, for the options that are named above. */
 export async function readFlags(options: string[]): Promise<string[]> {
   const flags: string[] = [];
-  if (!await canLoad(Object.keys(standIns).map(jsrSpecifier))) {
-    const map = encodeURIComponent(JSON.stringify({ imports: importMap() }));
+  const isTest = options.includes("--tests");
+  const config = isTest ? testConfig : ownConfig;
+  const { imports } = JSON.parse(await Deno.readTextFile(config));
+  const names = Object.keys(standIns);
+  if (await canLoad(names.map((name) => jsrSpecifier(name, imports)))) {
+    if (isTest) flags.push("--config=tests/deno.json");
+  } else {
+    // Deno 2.9 panics at a map from a URL beside a config in another folder.
+    if (isTest) flags.push("--lock=tests/deno.lock");
+    const map = encodeURIComponent(
+      JSON.stringify({ imports: importMap(imports) }),
+    );
     flags.push(`--import-map=data:application/json,${map}`);
   }
   // Deno warns of an --env-file that is not there.
@@ -74,7 +86,7 @@ export function writeFlags(store: string): string[] {
 }
 
 /** `@std/http/cookie` is `jsr:@std/http@^1.1.0/cookie` by deno.json. */
-function jsrSpecifier(name: string): string {
+function jsrSpecifier(name: string, imports: Record<string, string>): string {
   const [scope, bare, ...path] = name.split("/");
   return [imports[`${scope}/${bare}`], ...path].join("/");
 }
@@ -100,8 +112,8 @@ async function canLoad(specifiers: string[]): Promise<boolean> {
   return (await download.status).success;
 }
 
-/** deno.json's own npm packages and, for JSR's modules, the stand-ins. */
-function importMap(): Record<string, string> {
+/** A config's npm packages and, for JSR's modules, the stand-ins. */
+function importMap(imports: Record<string, string>): Record<string, string> {
   const map: Record<string, string> = {};
   for (const [name, specifier] of Object.entries(imports)) {
     if (!specifier.startsWith("npm:")) continue;
