@@ -559,8 +559,11 @@ function transact<T>(
     database.exec("COMMIT");
     return result;
   } catch (error) {
-    // Some failures, such as a full disk, have rolled back by themselves.
-    if (database.isTransaction) database.exec("ROLLBACK");
+    try {
+      database.exec("ROLLBACK");
+    } catch {
+      // Some failures, such as a full disk, have rolled back by themselves.
+    }
     throw error;
   }
 }
