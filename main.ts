@@ -7,7 +7,11 @@ import {
 import { openStore } from "./lib/app/store.ts";
 import { createHandler } from "./lib/app/handler.ts";
 import { openai } from "./lib/openai.ts";
-import { createFieldStreams, type FinishedAnswer } from "./lib/server.ts";
+import {
+  type AttemptReport,
+  createFieldStreams,
+  type FinishedAnswer,
+} from "./lib/server.ts";
 import type { TranscriptStore } from "./lib/stores/store.ts";
 
 /** The pause after which the server listens again, in milliseconds. */
@@ -104,6 +108,8 @@ export async function createProgram(): Promise<Program> {
   const store = await openStoreOrExit(config, redact);
   const streams = createFieldStreams({
     ask: openai(config.model),
+    attempts: config.attempts,
+    onAttempt: (report) => log(describeAttempt(report, redact)),
     limits: config.limits,
     store,
     durable: config.durable,
@@ -245,6 +251,7 @@ function describe(
     }`,
     `duration=${milliseconds(duration)}`,
   ];
+  if (answer.attempts > 1) fields.push(`attempts=${answer.attempts}`);
   if (outcome !== "end" && status !== undefined) {
     const type = redact(contentType ?? "").slice(0, UNREAD_LENGTH);
     fields.push(`status=${status}`, `content_type=${quote(type)}`);
@@ -266,6 +273,16 @@ function describe(
     fields.push(`error=${text.toWellFormed()}`);
   }
   return fields.join(" ");
+}
+
+function describeAttempt(
+  { id, attempt, reason, continues, error }: AttemptReport,
+  redact: (text: string) => string,
+): string {
+  const line = `attempt ${id} ${attempt} ${reason} continues=${continues}`;
+  if (error === undefined) return line;
+  const text = redact(describeError(error)).slice(0, ERROR_LENGTH);
+  return `${line} error=${text.toWellFormed()}`;
 }
 
 function describeError(error: unknown): string {

@@ -5,8 +5,10 @@
  * @module
  */
 
+import { type AttemptLimits, DEFAULT_ATTEMPTS } from "./answers/attempts.ts";
 import {
   type Answer,
+  type AttemptReport,
   type FinishedAnswer,
   Generation,
   type GenerationOptions,
@@ -54,6 +56,8 @@ export {
   type FinishedAnswer,
   type UpstreamReport,
 } from "./answers/generation.ts";
+export { type AttemptLimits, DEFAULT_ATTEMPTS } from "./answers/attempts.ts";
+export type { AttemptReport } from "./answers/generation.ts";
 export { DEFAULT_LIMITS, type Limits } from "./answers/limits.ts";
 export type { ErrorCode } from "./answers/outcome.ts";
 export type { Language } from "./language.ts";
@@ -94,11 +98,18 @@ export interface FieldStreamsOptions {
    */
   cors?: "*" | string[];
   /**
+   * How often the model may be asked for one answer, and why, where that differs
+   * from {@linkcode DEFAULT_ATTEMPTS}.
+   */
+  attempts?: Partial<AttemptLimits>;
+  /** Called whenever the model is asked once more for an answer. */
+  onAttempt?: (report: AttemptReport) => unknown;
+  /**
    * Called once for each answer, however it has ended. Awaited before the
    * answer is forgotten, and by `drain()`.
    */
   onFinish?: (answer: FinishedAnswer) => unknown;
-  /** Called with what nobody expected, and what `onFinish` threw. */
+  /** Called with what nobody expected, and what these two threw. */
   onError?: (error: unknown) => void;
 }
 
@@ -286,7 +297,8 @@ export function createFieldStreams(options: FieldStreamsOptions): FieldStreams {
       "Cannot create field streams: ask is not a function; use openai() or askWith()",
     );
   }
-  const { ask, cors, store, durable = false, onFinish, onError } = options;
+  const { ask, cors, store, durable = false } = options;
+  const { onAttempt, onFinish, onError } = options;
   if (durable && store === undefined) {
     throw new TypeError("Cannot create field streams: durable needs a store");
   }
@@ -294,8 +306,10 @@ export function createFieldStreams(options: FieldStreamsOptions): FieldStreams {
   const clock = systemClock;
   const generations = new Generations({
     ask,
+    attempts: { ...DEFAULT_ATTEMPTS, ...options.attempts },
     limits,
     clock,
+    onAttempt,
     onFinish,
     onError,
   });
@@ -742,8 +756,9 @@ export class Addresses implements FieldStreams {
     },
   ): Promise<Response> {
     await answer.poll(from);
-    const { id, beginning, shown, shown: { outcome, length } } = answer;
-    const options = { ...beginning, maxDepth: this.#options.limits.depth };
+    const { id, beginning, schema, shown, shown: { outcome, length } } = answer;
+    const { depth: maxDepth } = this.#options.limits;
+    const options = { ...beginning, schema, maxDepth };
     const data = takeSnapshot(shown, options);
     const reasoning = takeReasoning(shown, options);
     const offset = outcome === undefined ? length : "end";

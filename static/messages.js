@@ -213,6 +213,10 @@ const zh = {
       title: "回答的 JSON 中途坏了",
       advice: "可以重新生成。",
     },
+    invalid: {
+      title: "回答不符合要求的结构",
+      advice: "模型写出了不可能再符合结构的值，已经停下。可以再试一次。",
+    },
     truncated: {
       title: "回答被截断",
       advice: "达到了长度上限，标出的字段没有写完。可以请模型写短一些。",
@@ -493,6 +497,11 @@ const en = {
     malformed_json: {
       title: "The answer’s JSON broke off",
       advice: "You can ask again.",
+    },
+    invalid: {
+      title: "The answer does not fit its schema",
+      advice:
+        "The model wrote what cannot fit any more, and was stopped. Try again.",
     },
     truncated: {
       title: "The answer was cut off",

@@ -4,6 +4,7 @@ import { EventSourceParserStream } from "eventsource-parser/stream";
 import { applyDelta } from "../static/apply_delta.js";
 import type { Clock, Timer } from "../lib/clock.ts";
 import { systemClock } from "../lib/clock.ts";
+import { DEFAULT_ATTEMPTS } from "../lib/answers/attempts.ts";
 import { DEFAULT_LIMITS, type Limits } from "../lib/answers/limits.ts";
 import type { Config } from "../lib/app/config.ts";
 import type { FinishedAnswer } from "../lib/answers/generation.ts";
@@ -183,6 +184,7 @@ export function testConfig(
       responseFormat: "text",
       parameters: {},
     },
+    attempts: DEFAULT_ATTEMPTS,
     prompt: "a prompt",
     schema: DEFAULT_SCHEMA,
     schemaGiven: false,
@@ -256,6 +258,7 @@ export function startServer(
   const budgets = new Budgets(config.limits);
   const generations = new Generations({
     ask,
+    attempts: config.attempts,
     limits: config.limits,
     clock,
     onFinish: (report) => reports.push(report),

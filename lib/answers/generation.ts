@@ -1,33 +1,38 @@
 /** One answer of the model: asked for, written down, judged. */
 
 import { type Clock, Deadline, type Timer } from "../clock.ts";
-import { Envelope } from "../envelope.ts";
 import {
   type Ask,
   ModelError,
   type Part,
   type Question,
 } from "../models/ask.ts";
-import { endingOf } from "../models/finish_reasons.ts";
+import { type Ending, endingOf } from "../models/finish_reasons.ts";
 import {
   type ErrorCode,
   type ErrorOutcome,
   failure,
   type Outcome,
 } from "./outcome.ts";
-import {
-  JsonBoundsError,
-  JsonPatchParser,
-  JsonSyntaxError,
-} from "../parser.ts";
+import { JsonBoundsError } from "../parser.ts";
 import type { Beginning } from "../beginning.ts";
 import { beginningOf } from "../schemas/beginning.ts";
+import type { ValidationResult } from "../schemas/judge.ts";
+import type { JsonSchema } from "../schemas/schema.ts";
+import {
+  type AttemptLimits,
+  Attempts,
+  DEFAULT_ATTEMPTS,
+  type NextAttempt,
+} from "./attempts.ts";
 import { makeGenerationId } from "./id.ts";
 import type { Limits } from "./limits.ts";
+import { Seam } from "./seam.ts";
 import { type SnapshotOptions, takeSnapshot } from "./snapshot.ts";
-import { Transcript } from "./transcript.ts";
+import { MARK, type Marker, Transcript } from "./transcript.ts";
 import { Turns } from "./turns.ts";
 import { validateAnswer } from "./validation.ts";
+import { WrittenValue } from "./value.ts";
 
 /** What a generation is started with. */
 export interface GenerationOptions extends Question {
@@ -76,7 +81,9 @@ export interface FinishedAnswer {
   finishReason: string | undefined;
   /** UTF-16 units of text and reasoning. */
   characters: number;
-  /** What the provider says of the tokens spent. */
+  /** How often the model was asked; 0 or 1 if nothing went wrong. */
+  attempts: number;
+  /** What the provider says of the tokens spent, by all attempts together. */
   usage: unknown;
   /** Milliseconds from the start to the first text; `undefined` if none came. */
   firstToken: number | undefined;
@@ -111,6 +118,8 @@ export interface Answer {
   readonly digest: string | undefined;
   /** What is known of the value: all who read the answer decide alike. */
   readonly beginning: Beginning;
+  /** Which shape it has. One that `checkSchema` has passed. */
+  readonly schema: JsonSchema | undefined;
   /** How long it goes on that nobody reads, in seconds. */
   readonly linger: number;
   /** What readers get, which may be behind what has been written. */
@@ -141,11 +150,35 @@ export interface Answer {
   poll(offset?: number): Promise<void> | undefined;
 }
 
+/** What there is to tell of a model that is asked once more. */
+export interface AttemptReport {
+  /** The generation. */
+  id: string;
+  /** Whose it is. */
+  owner: string;
+  /** The how manieth request it is: 2 or more. */
+  attempt: number;
+  /** How the one before has ended. */
+  reason: ErrorCode;
+  /** Whether the rest of the answer is asked for. */
+  continues: boolean;
+  /** What went wrong, for the log only. */
+  error: unknown;
+}
+
 /** What every generation needs. */
 export interface GenerationContext {
   ask: Ask;
+  /**
+   * How often it may be asked.
+   *
+   * @default {DEFAULT_ATTEMPTS}
+   */
+  attempts?: AttemptLimits | undefined;
   limits: Limits;
   clock: Clock;
+  /** Called when the model is asked once more. It must not throw. */
+  onAttempt?: ((report: AttemptReport) => void) | undefined;
   /**
    * Called when one has ended. It must not throw: whoever ends one, a timer
    * perhaps, is not to hear of it.
@@ -158,12 +191,6 @@ const SETTLING = 900;
 
 /** How much white space outside of strings tells that a model is lost in it. */
 const BLANKS = 2_000;
-
-/** How often a model is asked that has failed before it said a word. */
-const ATTEMPTS = 3;
-
-/** The pause before the second attempt, in milliseconds; then it doubles. */
-const FIRST_PAUSE = 500;
 
 /** How much of what could not be read is kept, for the log. */
 const UNREAD = 4_000;
@@ -183,21 +210,21 @@ export class Generation implements Answer {
   readonly #validated: boolean;
   /** What is known of the value: all who read the answer decide alike. */
   readonly beginning: Beginning;
+  /** Which shape it has. */
   /** How long it goes on that nobody reads, in seconds. */
   readonly linger: number;
+  readonly schema: JsonSchema | undefined;
   readonly #context: GenerationContext;
   readonly #controller = new AbortController();
+  readonly #attempts: Attempts;
 
-  // What decides the outcome, whether or not anybody is following.
-  readonly #envelope: Envelope;
-  #parser: JsonPatchParser;
-  /** Where the value stopped being JSON, which may yet turn out to be none. */
-  #fault: JsonSyntaxError | undefined;
-  /** How long the pointers are together that readers are sent. */
-  #pointers = 0;
+  readonly #written: WrittenValue;
+  /** How much of the transcript is markers. */
+  #marked = 0;
+  /** Holds back what the model says that was asked to go on. */
+  #seam: Seam | undefined;
   #refusal = "";
   #finishReason: string | undefined;
-  #usage: unknown;
   /** How much white space stands at the end of the text so far. */
   #blanks = 0;
   readonly #upstream: UpstreamReport = { ignored: 0 };
@@ -205,12 +232,19 @@ export class Generation implements Answer {
   #high = "";
 
   readonly #startedAt: number;
+  /** Whether the model is asked, or will be by itself. */
   #asked = false;
+  /** The request that is listened to. */
+  #request: AbortController | undefined;
+  /** What it is to be asked next, when somebody reads. */
+  #next: { attempt: NextAttempt; error: unknown } | undefined;
   /** Whether the model has said its last. */
   #concluding = false;
   #moment: Timer | undefined;
   #askedAt = Infinity;
   #firstTokenAt: number | undefined;
+  /** Whether this attempt has said a word. */
+  #hasSpoken = false;
   /** When the provider last sent anything. */
   #heardAt = Infinity;
   /** When it is over, unless the model goes on. */
@@ -236,9 +270,13 @@ export class Generation implements Answer {
     this.beginning = beginningOf(question.schema);
     this.#context = context;
     this.linger = linger ?? context.limits.lingerSeconds;
-    this.#envelope = new Envelope(this.beginning);
-    this.#parser = new JsonPatchParser({ maxDepth: context.limits.depth });
-    const { clock } = context;
+    this.schema = question.schema;
+    const { clock, ask, attempts = DEFAULT_ATTEMPTS } = context;
+    this.#attempts = new Attempts(question, attempts, ask.continues === true);
+    this.#written = new WrittenValue({
+      ...this.#shape,
+      schema: validated ? question.schema : undefined,
+    });
     this.#startedAt = clock.now();
     this.#patience = new Deadline(
       clock,
@@ -267,7 +305,7 @@ export class Generation implements Answer {
   workFrom(offset: number): number {
     const { length } = this.transcript;
     const share = length === 0 ? 0 : 1 - offset / length;
-    return length + Math.ceil(share * this.#pointers);
+    return length + Math.ceil(share * this.#written.pointers);
   }
 
   /** How many connections follow. */
@@ -283,42 +321,56 @@ export class Generation implements Answer {
     if (this.#asked || this.transcript.outcome !== undefined) return;
     this.#asked = true;
     const { ask, clock } = this.#context;
-    const { signal } = this.#controller;
-    this.#askedAt = clock.now();
-    for (let attempt = 1; !signal.aborted; attempt++) {
-      this.#heardAt = clock.now();
-      this.#patience.watch();
-      try {
-        await ask(this.#question, signal, (part) => this.#take(part));
-        return await this.#conclude();
-      } catch (error) {
-        const pause = this.#pauseBehind(attempt, error);
-        if (pause === undefined) return;
-        await this.#wait(pause);
-      }
+    if (this.#askedAt === Infinity) this.#askedAt = clock.now();
+    if (this.#next !== undefined) this.#begin(this.#next);
+    const request = new AbortController();
+    this.#request = request;
+    this.#heardAt = clock.now();
+    this.#patience.watch();
+    // What comes behind the end of a request changes nothing.
+    const isOver = () => this.#request !== request;
+    try {
+      await ask(this.#attempts.question, request.signal, (part) => {
+        if (!isOver()) this.#take(part);
+      });
+      if (!isOver()) await this.#conclude();
+    } catch (error) {
+      if (isOver()) return;
+      const code = error instanceof ModelError ? error.code : "internal";
+      await this.#conclude(code, error);
     }
   }
 
+  /** Tells all readers that the model is asked once more. */
+  #begin({ attempt, error }: { attempt: NextAttempt; error: unknown }): void {
+    this.#next = undefined;
+    const { reason, continuation } = attempt;
+    const continues = continuation !== undefined;
+    this.#seam = continues ? new Seam(continuation, this.#shape) : undefined;
+    this.#attempts.begin(attempt);
+    const { id, owner } = this;
+    const told = { attempt: this.#attempts.count, reason, continues };
+    this.#mark({ type: "attempt", text: MARK, ...told });
+    this.#context.onAttempt?.({ id, owner, ...told, error });
+  }
+
   /**
-   * Decides what follows a failure: the same question, or the end.
-   *
-   * @returns How long to wait before it is asked again; `undefined` if it is not.
+   * Asks the model once more after a while, if there is somebody to ask it for;
+   * else when somebody comes.
    */
-  #pauseBehind(attempt: number, error: unknown): number | undefined {
-    // What is thrown behind the end of it, for instance because it is over,
-    // changes nothing.
-    if (!(error instanceof ModelError)) return this.#fail("internal", error);
-    const { again, retryAfter, code } = error;
-    const hasSpoken = this.#firstTokenAt !== undefined ||
-      this.#finishReason !== undefined;
-    if (!again || hasSpoken || attempt === ATTEMPTS) {
-      return this.#fail(code, error);
-    }
-    const pause = retryAfter ??
-      FIRST_PAUSE * 2 ** (attempt - 1) * (0.75 + 0.25 * Math.random());
-    return pause < this.#dueAt() - this.#context.clock.now()
-      ? pause
-      : this.#fail(code, tooLate(error, pause));
+  async #askAgain(attempt: NextAttempt, error: unknown): Promise<void> {
+    this.#request?.abort();
+    this.#request = undefined;
+    this.#next = { attempt, error };
+    this.#finishReason = undefined;
+    this.#settledAt = Infinity;
+    this.#hasSpoken = false;
+    this.#blanks = 0;
+    if (attempt.pause > 0) await this.#wait(attempt.pause);
+    if (this.transcript.outcome !== undefined) return;
+    this.#concluding = false;
+    this.#asked = false;
+    if (this.#readers > 0 || this.linger === Infinity) await this.#run();
   }
 
   /** Waits, but no longer than the generation goes on. */
@@ -331,6 +383,14 @@ export class Generation implements Answer {
     signal.addEventListener("abort", () => resolve(), { once: true });
     await promise;
     clock.clearTimeout(timer);
+  }
+
+  /** Appends what is said of the text. */
+  #mark(marker: Marker): void {
+    this.#showHigh();
+    this.transcript.add(marker);
+    this.#marked += marker.text.length;
+    this.#written.read(marker);
   }
 
   /**
@@ -347,11 +407,19 @@ export class Generation implements Answer {
     this.#lingering.clear();
     clock.clearTimeout(this.#moment);
     this.#showHigh();
+    const { count, usage } = this.#attempts;
+    const hasTold = outcome.status === "end" || count > 1;
+    outcome = {
+      ...outcome,
+      ...(count > 1 && { attempts: count }),
+      ...(hasTold && usage !== undefined && { usage }),
+    };
     if (outcome.status === "error" && /_json$/.test(outcome.code)) {
       this.#upstream.unread = this.#unread(outcome.code);
     }
     this.transcript.finish(outcome);
     this.#controller.abort();
+    this.#request?.abort();
     const value = () => this.#value();
     this.#context.onFinish?.({
       id: this.id,
@@ -363,8 +431,9 @@ export class Generation implements Answer {
       valid: outcome.status === "end" ? outcome.valid : undefined,
       finishReason: this.#finishReason,
       outcome: outcome.status === "end" ? "end" : outcome.code,
-      characters: this.transcript.length,
-      usage: this.#usage,
+      characters: this.transcript.length - this.#marked,
+      attempts: this.#askedAt === Infinity ? 0 : count,
+      usage,
       firstToken: this.#firstTokenAt && this.#firstTokenAt - this.#startedAt,
       duration: clock.now() - this.#startedAt,
       error,
@@ -419,9 +488,7 @@ export class Generation implements Answer {
   #dueAt(): number {
     const { firstTokenSeconds, tokenGapSeconds, generationSeconds } =
       this.#context.limits;
-    const silence = this.#firstTokenAt === undefined
-      ? firstTokenSeconds
-      : tokenGapSeconds;
+    const silence = this.#hasSpoken ? tokenGapSeconds : firstTokenSeconds;
     return Math.min(
       this.#heardAt + silence * 1000,
       this.#askedAt + generationSeconds * 1000,
@@ -432,7 +499,7 @@ export class Generation implements Answer {
   /** Ends it because the model is silent, or has gone on for too long. */
   #giveUp(): void {
     // It has said all, and only forgotten to hang up.
-    if (this.#finishReason !== undefined || this.#isComplete) {
+    if (this.#finishReason !== undefined || this.#written.isComplete) {
       this.#conclude();
       return;
     }
@@ -441,9 +508,9 @@ export class Generation implements Answer {
       this.#askedAt + limits.generationSeconds * 1000 <= clock.now();
     const name = isEndless
       ? "generationSeconds"
-      : this.#firstTokenAt === undefined
-      ? "firstTokenSeconds"
-      : "tokenGapSeconds";
+      : this.#hasSpoken
+      ? "tokenGapSeconds"
+      : "firstTokenSeconds";
     const what = isEndless ? "has not finished" : "has sent nothing";
     this.#fail(
       "upstream_timeout",
@@ -475,10 +542,10 @@ export class Generation implements Answer {
         return this.#takeRefusal(part.text);
       case "finish":
         this.#finishReason = part.reason;
+        this.#endSeam();
         return this.#settle();
       case "usage":
-        this.#usage = part.usage;
-        return;
+        return this.#attempts.use(part.usage);
       case "response":
         this.#upstream.status = part.status;
         this.#upstream.contentType = part.contentType;
@@ -490,50 +557,86 @@ export class Generation implements Answer {
   }
 
   #hearWord(): void {
-    if (this.#firstTokenAt === undefined) {
-      this.#firstTokenAt = this.#heardAt;
+    if (!this.#hasSpoken) {
+      this.#hasSpoken = true;
+      this.#firstTokenAt ??= this.#heardAt;
+      this.#attempts.hear();
       this.#patience.watch();
     }
     // Some give a reason for having finished with each chunk.
     if (!this.#isOver) this.#settledAt = Infinity;
   }
 
-  /** Whether the value is whole, as far as the model has said. */
-  get #isComplete(): boolean {
-    return this.#parser.complete && !this.#envelope.withdrawn;
-  }
-
   /** Whether nothing that the model may still say changes the value. */
   get #isOver(): boolean {
-    return this.#isComplete && this.#envelope.bare;
+    return this.#written.isComplete && this.#written.isBare;
   }
 
+  /** What is held back counts as written: it may turn out to be. */
   #takeText(text: string): void {
+    if (this.#seam === undefined) return this.#write(text);
+    if (!this.#hasRoom(text, this.#seam.held)) {
+      return this.#fail("output_too_large");
+    }
+    this.#cross(this.#seam.write(text));
+  }
+
+  /** The model says no more that is held back. */
+  #endSeam(): void {
+    if (this.#seam !== undefined) this.#cross(this.#seam.end());
+  }
+
+  /** Writes what goes on, once that is clear; begins anew with what does not. */
+  #cross(text: string): void {
+    const seam = this.#seam!;
+    if (!seam.isClear) return;
+    this.#seam = undefined;
+    const { again } = seam;
+    if (again === undefined) return this.#write(text);
+    const { count, reason } = this.#attempts;
+    if (!this.#attempts.mayRestart()) {
+      const error = new Error("The model began anew instead of going on");
+      return this.finish(this.#failure(reason), error);
+    }
+    const told = { attempt: count, reason, continues: false };
+    this.#mark({ type: "attempt", text: MARK, ...told });
+    this.#write(again);
+  }
+
+  #write(text: string): void {
+    if (text === "") return;
     this.#showHigh();
     if (!this.#hasRoom(text)) return this.#fail("output_too_large");
     this.transcript.append("text", text);
-    const wasComplete = this.#parser.complete;
+    const wasComplete = this.#written.isComplete;
     try {
-      for (const piece of this.#envelope.write(text)) {
-        if (piece.type === "restart") this.#restart();
-        else if (piece.type === "json") this.#parse(piece.text);
-      }
-      if (this.#fault !== undefined && this.#envelope.bare) {
-        this.#fail("malformed_json", this.#fault);
-      }
+      this.#written.read({ type: "text", text });
     } catch (error) {
-      if (error instanceof JsonBoundsError) {
-        return this.#fail("output_too_large", error);
-      }
-      return this.#fail("internal", error);
+      const isBound = error instanceof JsonBoundsError;
+      return this.#fail(isBound ? "output_too_large" : "internal", error);
     }
+    const { fault, isBare } = this.#written;
+    if (fault !== undefined && isBare) this.#fail("malformed_json", fault);
+    this.#tellViolations();
     // What follows is ignored, and paid for.
     if (!wasComplete && this.#isOver) this.#settle();
     this.#countBlanks(text);
-    if (this.#blanks >= BLANKS && !this.#envelope.inString) {
-      const code = this.#envelope.began ? "malformed_json" : "no_json";
+    if (this.#blanks >= BLANKS && !this.#written.inString) {
+      const code = this.#written.began ? "malformed_json" : "no_json";
       this.#fail(code, new Error("The model writes nothing but white space"));
     }
+  }
+
+  /** Says what cannot become valid any more, and may stop the model for it. */
+  #tellViolations(): void {
+    const found = this.#written.takeViolations();
+    if (found.length === 0) return;
+    for (const violation of found) {
+      this.#mark({ type: "invalid", text: MARK, violation });
+    }
+    const { attempts = DEFAULT_ATTEMPTS } = this.#context;
+    // Behind prose it may have been a draft.
+    if (attempts.abortInvalid && this.#written.isBare) this.#fail("invalid");
   }
 
   /** Linear in what is counted, and done at once where text ends in none. */
@@ -545,26 +648,6 @@ export class Generation implements Answer {
       : text.length - index;
   }
 
-  /** Behind prose, what is not JSON may have been thinking. */
-  #parse(json: string): void {
-    if (this.#fault !== undefined) return;
-    try {
-      for (const { op, path } of this.#parser.write(json)) {
-        if (op === "complete" || op === "remove") this.#pointers += path.length;
-      }
-    } catch (error) {
-      if (!(error instanceof JsonSyntaxError)) throw error;
-      this.#fault = error;
-    }
-  }
-
-  /** What came so far was not the value. */
-  #restart(): void {
-    const { depth: maxDepth } = this.#context.limits;
-    this.#parser = new JsonPatchParser({ maxDepth });
-    this.#fault = undefined;
-  }
-
   /** No run of reasoning ends inside a surrogate pair, so no event does. */
   #takeReasoning(text: string): void {
     text = this.#high + text;
@@ -573,11 +656,12 @@ export class Generation implements Answer {
     this.#high = (last & 0xfc00) === 0xd800 ? text.slice(-1) : "";
     if (this.#high !== "") text = text.slice(0, -1);
     this.transcript.append("reasoning", text);
+    this.#written.read({ type: "reasoning", text });
   }
 
   #takeRefusal(text: string): void {
     // A value that is complete has not been declined.
-    if (this.#isComplete) return;
+    if (this.#written.isComplete) return;
     if (!this.#hasRoom(text)) return this.stop("output_too_large");
     this.#refusal += text;
   }
@@ -587,9 +671,10 @@ export class Generation implements Answer {
     this.#high = "";
   }
 
-  #hasRoom(text: string): boolean {
+  #hasRoom(text: string, held = ""): boolean {
     const { outputCharacters } = this.#context.limits;
-    const length = this.transcript.length + this.#refusal.length;
+    const length = this.transcript.length - this.#marked + held.length +
+      this.#refusal.length;
     return length + text.length <= outputCharacters;
   }
 
@@ -603,26 +688,61 @@ export class Generation implements Answer {
    */
   async #conclude(code?: ErrorCode, error?: unknown): Promise<void> {
     if (this.#concluding || this.transcript.outcome !== undefined) return;
+    this.#endSeam();
+    if (this.#concluding || this.transcript.outcome !== undefined) return;
     this.#concluding = true;
     this.#patience.clear();
     try {
-      const outcome = this.#judge(code);
-      const { schema } = this.#question;
-      if (
-        outcome.status === "error" || !this.#validated || schema === undefined
-      ) return this.finish(outcome, error ?? this.#fault);
-      const { clock } = this.#context;
-      const turns = new Turns(clock, this.#controller.signal);
-      const result = await validateAnswer(
-        this.transcript,
-        schema,
-        this.#shape,
-        turns.pause,
-      ).finally(() => turns.done());
-      this.finish({ ...outcome, ...result }, error);
+      const { schema } = this;
+      const judged = this.#judge(code);
+      const outcome = judged.status === "end" && this.#validated && schema
+        ? { ...judged, ...await this.#validate(schema) }
+        : judged;
+      const isEnd = outcome.status === "end";
+      const violations = (isEnd ? outcome.errors : this.#written.violations) ??
+        [];
+      const next = this.transcript.outcome === undefined
+        ? this.#attempts.next({
+          ...{ outcome, error, violations },
+          isShown: this.#written.isShown,
+          isFinal: this.#ending === "stop",
+          text: () => this.#text(),
+        })
+        : undefined;
+      error ??= this.#written.fault;
+      if (next === undefined) return this.finish(outcome, error);
+      this.#settledAt = Infinity;
+      const rest = this.#dueAt() - this.#context.clock.now();
+      if (next.pause > 0 && next.pause >= rest) {
+        return this.finish(outcome, tooLate(error, next.pause));
+      }
+      await this.#askAgain(next, error);
     } catch (error) {
       this.finish(this.#failure("internal"), error);
     }
+  }
+
+  /** Holds a value that is complete against its schema. */
+  async #validate(schema: JsonSchema): Promise<ValidationResult> {
+    const { clock } = this.#context;
+    const turns = new Turns(clock, this.#controller.signal);
+    try {
+      return await this.#written.validate(turns.pause) ??
+        await validateAnswer(
+          this.transcript,
+          schema,
+          this.#shape,
+          turns.pause,
+        );
+    } finally {
+      turns.done();
+    }
+  }
+
+  /** What a finish reason means, if there was one. */
+  get #ending(): Ending | undefined {
+    const reason = this.#finishReason;
+    return reason === undefined ? undefined : endingOf(reason);
   }
 
   /**
@@ -634,19 +754,20 @@ export class Generation implements Answer {
       const words = this.#refusal.slice(0, MAX_REFUSAL);
       return failure("refused", { words });
     }
-    const reason = this.#finishReason;
-    const ending = reason === undefined ? undefined : endingOf(reason);
+    const ending = this.#ending;
     if (ending === "content_filter" || code === "content_filtered") {
       return this.#failure("content_filtered");
     }
-    if (this.#isComplete) {
-      const { mended } = this.#envelope;
+    if (this.#written.isComplete) {
+      const { mended } = this.#written;
       return {
         status: "end",
-        finish_reason: reason ?? "unknown",
+        finish_reason: this.#finishReason ?? "unknown",
         ...(mended.length > 0 && { mended }),
-        ...(this.#usage !== undefined && { usage: this.#usage }),
       };
+    }
+    if (code === "invalid") {
+      return failure(code, { path: this.#written.violations[0]!.pointer });
     }
     const isCut = code === undefined || code === "upstream_unavailable";
     if (ending === "length" && isCut) return this.#failure("truncated");
@@ -654,7 +775,7 @@ export class Generation implements Answer {
     if (ending === undefined || ending === "failure") {
       return this.#failure("upstream_unavailable");
     }
-    return this.#failure(this.#envelope.began ? "malformed_json" : "no_json");
+    return this.#failure(this.#written.began ? "malformed_json" : "no_json");
   }
 
   /** The value so far. */
@@ -664,7 +785,7 @@ export class Generation implements Answer {
 
   get #shape(): SnapshotOptions {
     const { depth: maxDepth } = this.#context.limits;
-    return { ...this.beginning, maxDepth };
+    return { ...this.beginning, schema: this.schema, maxDepth };
   }
 
   /** Ends it because of a fault, unless that takes nothing. */
@@ -672,25 +793,33 @@ export class Generation implements Answer {
     this.#conclude(code, error);
   }
 
-  /** What is no JSON: the text's beginning, or its end up to the fault. */
-  #unread(code: ErrorCode): string {
+  /** What the model has written, since it was last asked anew. */
+  #text(): string {
     const reader = this.transcript.read();
     let text = "";
     for (let run = reader.next(); run !== undefined; run = reader.next()) {
+      if (run.type === "attempt" && !run.continues) text = "";
       if (run.type === "text") text += run.text;
     }
+    return text;
+  }
+
+  /** What is no JSON: the text's beginning, or its end up to the fault. */
+  #unread(code: ErrorCode): string {
+    const text = this.#text();
     return code === "no_json" ? text.slice(0, UNREAD) : text.slice(-UNREAD);
   }
 
   /** A failure, with the field that was being written. */
   #failure(code: ErrorCode): ErrorOutcome {
-    const isInside = this.#envelope.began && !this.#parser.complete;
-    return failure(code, isInside ? { path: this.#parser.path } : {});
+    const { isOpen, path } = this.#written;
+    return failure(code, isOpen ? { path } : {});
   }
 }
 
 /** A provider that wants to be left alone for longer than there is time. */
-function tooLate(error: ModelError, pause: number): ModelError {
+function tooLate(error: unknown, pause: number): unknown {
+  if (!(error instanceof ModelError)) return error;
   const seconds = Math.ceil(pause / 1000);
   return new ModelError(
     error.code,

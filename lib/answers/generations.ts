@@ -2,6 +2,7 @@
 
 import type { Timer } from "../clock.ts";
 import {
+  type AttemptReport,
   type FinishedAnswer,
   Generation,
   type GenerationContext,
@@ -17,10 +18,12 @@ const MAX_STOPPED_AHEAD = 10_000;
 
 /** What all generations share, and what becomes of their answers. */
 export interface GenerationsContext
-  extends Omit<GenerationContext, "onFinish"> {
+  extends Omit<GenerationContext, "onFinish" | "onAttempt"> {
+  /** Called whenever a model is asked once more. */
+  onAttempt?: ((report: AttemptReport) => unknown) | undefined;
   /** Called once for each answer; awaited before it is forgotten. */
   onFinish?: ((answer: FinishedAnswer) => unknown) | undefined;
-  /** Called with what `onFinish` threw. */
+  /** Called with what `onFinish` or `onAttempt` threw. */
   onError?: ((error: unknown) => void) | undefined;
 }
 
@@ -62,8 +65,10 @@ export class Generations {
    * ahead has ended.
    */
   start(options: GenerationOptions): Generation {
+    const { onAttempt, onError } = this.#context;
     const generation = new Generation(options, {
       ...this.#context,
+      onAttempt: (report) => settle(() => onAttempt?.(report), onError),
       onFinish: (answer) => this.#onFinish(generation, answer),
     });
     this.#byId.set(generation.id, generation);

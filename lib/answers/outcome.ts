@@ -15,7 +15,9 @@ export interface EndOutcome extends ValidationResult {
    * what the model meant, not what it wrote.
    */
   mended?: Mending[];
-  /** What the provider said of the tokens spent. */
+  /** How often the model was asked, if that was more than once. */
+  attempts?: number;
+  /** What the provider said of the tokens spent, by all attempts together. */
   usage?: unknown;
 }
 
@@ -25,8 +27,12 @@ export interface ErrorOutcome {
   code: ErrorCode;
   /** The model's own, where it declined. */
   words?: string;
-  /** JSON Pointer of the field that was being written. */
+  /** JSON Pointer of the field that was being written, or that is invalid. */
   path?: string;
+  /** How often the model was asked, if that was more than once. */
+  attempts?: number;
+  /** What the provider said of the tokens spent, by more than one attempt. */
+  usage?: unknown;
 }
 
 /** Why a generation failed. */
@@ -39,6 +45,7 @@ export type ErrorCode =
   | "no_json"
   | "malformed_json"
   | "truncated"
+  | "invalid"
   | "refused"
   | "content_filtered"
   | "output_too_large"
@@ -57,6 +64,7 @@ export const RETRYABLE: Readonly<Record<ErrorCode, boolean>> = {
   no_json: true,
   malformed_json: true,
   truncated: true,
+  invalid: true,
   refused: false,
   content_filtered: false,
   output_too_large: false,

@@ -1,7 +1,7 @@
 /** What a client that polls gets. */
 
 import { applyDelta } from "../../static/apply_delta.js";
-import { Envelope, type EnvelopeOptions, type Piece } from "../envelope.ts";
+import type { EnvelopeOptions, Piece } from "../envelope.ts";
 import type { Operation } from "../json_patch.ts";
 import {
   JsonBoundsError,
@@ -9,6 +9,10 @@ import {
   JsonSyntaxError,
 } from "../parser.ts";
 import { IncrementalProcessor } from "../processor.ts";
+import { ChoiceHold } from "../schemas/choices.ts";
+import { compile } from "../schemas/nodes.ts";
+import type { JsonSchema } from "../schemas/schema.ts";
+import { AnswerReader } from "./reading.ts";
 import type { Transcript } from "./transcript.ts";
 
 /** Options for {@linkcode takeSnapshot}. */
@@ -19,6 +23,8 @@ export interface SnapshotOptions extends EnvelopeOptions {
    * @default {128}
    */
   maxDepth?: number;
+  /** Says which strings are shown whole. One that `checkSchema` has passed. */
+  schema?: JsonSchema | undefined;
 }
 
 /**
@@ -36,9 +42,13 @@ export function takeSnapshot(
   options: SnapshotOptions,
 ): unknown {
   let json = "";
+  // What was shown stays until there is something in its place.
+  let isStale = false;
   for (const piece of piecesOf(transcript, options)) {
-    if (piece.type === "restart") json = "";
-    else if (piece.type === "json") json += piece.text;
+    if (piece.type === "restart") isStale = true;
+    if (piece.type !== "json") continue;
+    json = isStale ? piece.text : json + piece.text;
+    isStale = false;
   }
   const parser = new JsonPatchParser(options);
   let operations: Operation[];
@@ -49,10 +59,12 @@ export function takeSnapshot(
     if (
       !(error instanceof JsonSyntaxError || error instanceof JsonBoundsError)
     ) throw error;
-    operations = error.operations;
+    ({ operations } = error);
   }
+  const { schema } = options;
+  const hold = schema && new ChoiceHold(compile(schema));
   const processor = new IncrementalProcessor({ keepValues: false });
-  const delta = processor.processPatch(operations);
+  const delta = processor.processPatch(hold?.read(operations) ?? operations);
   return delta && applyDelta(undefined, delta);
 }
 
@@ -78,11 +90,9 @@ function* piecesOf(
   transcript: Transcript,
   options: EnvelopeOptions,
 ): Generator<Piece> {
-  const envelope = new Envelope(options);
+  const answer = new AnswerReader(options);
   const reader = transcript.read();
   for (let run = reader.next(); run !== undefined; run = reader.next()) {
-    if (run.type === "reasoning") {
-      yield { type: "reasoning", text: run.text, end: reader.offset };
-    } else yield* envelope.write(run.text);
+    yield* answer.read(run);
   }
 }

@@ -1,16 +1,58 @@
-import type { Outcome } from "./outcome.ts";
+import type { Violation } from "../schemas/violations.ts";
+import type { ErrorCode, Outcome } from "./outcome.ts";
 
 /** What kind of text a model has written. */
 export type TextType = "text" | "reasoning";
 
+/** A run of text of one kind, or a marker. */
+export type Run = TextRun | Marker;
+
 /** A run of text of one kind. */
-export interface Run {
+export interface TextRun {
   type: TextType;
   text: string;
 }
 
+/**
+ * What is said of the text, between two runs of it. Its text says nothing: it is
+ * one unit long, so that it has an offset of its own. JSON.
+ */
+export type Marker = AttemptMarker | InvalidMarker;
+
+/** The model is asked once more. */
+export interface AttemptMarker {
+  type: "attempt";
+  text: string;
+  /** The how manieth request it is: 2 or more. */
+  attempt: number;
+  /** Why: how it would have ended otherwise. */
+  reason: ErrorCode;
+  /**
+   * Whether the text behind it is the rest of the text before it; else it is
+   * read as if nothing had come before.
+   */
+  continues: boolean;
+}
+
+/** The value does not satisfy its schema, for good. */
+export interface InvalidMarker {
+  type: "invalid";
+  text: string;
+  /** Why. */
+  violation: Violation;
+}
+
+/** What stands in a marker's text. */
+export const MARK = "\0";
+
+/** Whether a run is no text. */
+export function isMarker(run: Run): run is Marker {
+  return run.type === "attempt" || run.type === "invalid";
+}
+
 /** A run as it came, or several as one, and what came after. */
-interface Segment extends Run {
+interface Segment {
+  readonly run: Run;
   next: Segment | undefined;
 }
 
@@ -23,7 +65,7 @@ const MAX_LOOSE = 256;
  */
 export class Transcript {
   /** An empty segment before the first. */
-  #head: Segment = { type: "text", text: "", next: undefined };
+  #head: Segment = { run: { type: "text", text: "" }, next: undefined };
   #tail: Segment = this.#head;
   /** How many segments at the end are as they came: a token each. */
   #loose = 0;
@@ -47,12 +89,25 @@ export class Transcript {
   /** Appends what the model wrote next. Wakes the readers. */
   append(type: TextType, text: string): void {
     if (text === "" || this.#outcome !== undefined) return;
-    if (type !== this.#tail.type || this.#loose === MAX_LOOSE) this.#pack();
-    const segment: Segment = { type, text, next: undefined };
+    if (type !== this.#tail.run.type || this.#loose === MAX_LOOSE) this.#pack();
+    const segment: Segment = { run: { type, text }, next: undefined };
     if (this.#loose++ > 0) this.#tail.next = segment;
     else for (const end of this.#ends) end.next = segment;
     this.#tail = segment;
     this.#length += text.length;
+    this.#wake();
+  }
+
+  /** Appends a run of any kind. A marker is one of its own, whatever it is. */
+  add(run: Run): void {
+    if (!isMarker(run)) return this.append(run.type, run.text);
+    if (this.#outcome !== undefined) return;
+    this.#pack();
+    const segment: Segment = { run, next: undefined };
+    for (const end of this.#ends) end.next = segment;
+    this.#ends = [segment];
+    this.#tail = segment;
+    this.#length += run.text.length;
     this.#wake();
   }
 
@@ -92,11 +147,11 @@ export class Transcript {
     const pieces: string[] = [];
     let segment = this.#ends[0]!.next;
     for (; segment !== undefined; segment = segment.next) {
-      pieces.push(segment.text);
+      pieces.push(segment.run.text);
     }
     // A sum of strings would keep each of them.
-    const text = pieces.join("");
-    const packed: Segment = { type: last.type, text, next: undefined };
+    const run = { ...last.run, text: pieces.join("") };
+    const packed: Segment = { run, next: undefined };
     for (const end of this.#ends) end.next = packed;
     this.#ends = [packed, last];
   }
@@ -112,7 +167,7 @@ export class TranscriptReader {
   /** Made by {@linkcode Transcript.read}. */
   constructor(head: Segment) {
     this.#segment = head;
-    this.#read = head.text.length;
+    this.#read = head.run.text.length;
   }
 
   /** How much has been read. */
@@ -121,7 +176,7 @@ export class TranscriptReader {
   }
 
   /**
-   * Takes the text that is there, as far as it is of one kind.
+   * Takes the text that is there, as far as it is of one kind, or a marker.
    *
    * @param limit How much at most, in UTF-16 units. From two on, it does not cut
    * a surrogate pair in half.
@@ -131,16 +186,22 @@ export class TranscriptReader {
     let text = "";
     let type: TextType | undefined;
     while (text.length < limit) {
-      if (this.#read === this.#segment.text.length) {
+      if (this.#read === this.#segment.run.text.length) {
         const { next } = this.#segment;
-        if (next === undefined || (type !== undefined && next.type !== type)) {
-          break;
-        }
+        if (
+          next === undefined || (type !== undefined && next.run.type !== type)
+        ) break;
         this.#segment = next;
         this.#read = 0;
       }
-      type = this.#segment.type;
-      const piece = this.#segment.text.slice(
+      const { run } = this.#segment;
+      if (isMarker(run)) {
+        this.#read = run.text.length;
+        this.#offset += run.text.length;
+        return run;
+      }
+      type = run.type;
+      const piece = run.text.slice(
         this.#read,
         this.#read + limit - text.length,
       );

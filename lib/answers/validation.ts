@@ -1,7 +1,6 @@
 /** Whether an answer that has ended well satisfies its schema. */
 
 import { applyDelta } from "../../static/apply_delta.js";
-import { Envelope } from "../envelope.ts";
 import type { Operation } from "../json_patch.ts";
 import { JsonPatchParser, JsonSyntaxError } from "../parser.ts";
 import { IncrementalProcessor } from "../processor.ts";
@@ -10,6 +9,7 @@ import { compile } from "../schemas/nodes.ts";
 import type { JsonSchema } from "../schemas/schema.ts";
 import { StreamValidation } from "../schemas/stream.ts";
 import { type Pause, validate } from "../schemas/validation.ts";
+import { AnswerReader } from "./reading.ts";
 import type { SnapshotOptions } from "./snapshot.ts";
 import type { Transcript } from "./transcript.ts";
 
@@ -63,7 +63,7 @@ function* read(
   transcript: Transcript,
   options: SnapshotOptions,
 ): Generator<Operation[] | undefined> {
-  const envelope = new Envelope(options);
+  const answer = new AnswerReader(options);
   let parser: JsonPatchParser | undefined = new JsonPatchParser(options);
   const reader = transcript.read();
   for (
@@ -71,8 +71,7 @@ function* read(
     run !== undefined;
     run = reader.next(READ_AT_ONCE)
   ) {
-    if (run.type === "reasoning") continue;
-    for (const piece of envelope.write(run.text)) {
+    for (const piece of answer.read(run)) {
       if (piece.type === "restart") {
         parser = new JsonPatchParser(options);
         yield undefined;

@@ -1,5 +1,6 @@
 /** The environment to a checked configuration. Nothing else reads it. */
 
+import type { AttemptLimits } from "../answers/attempts.ts";
 import { DEFAULT_LIMITS, type Limits } from "../answers/limits.ts";
 import { createDemoFetch, DEMO_MODEL } from "../models/demo/model.ts";
 import type { ModelOptions } from "../models/openai.ts";
@@ -12,6 +13,8 @@ export interface Config {
   host: string;
   port: number;
   model: ModelOptions;
+  /** How often the model may be asked for one answer, and why. */
+  attempts: AttemptLimits;
   /** The prompt where a request brings none. */
   prompt: string;
   /** The schema where a request brings none. */
@@ -121,6 +124,12 @@ export function readConfig(environment: Environment = Deno.env): Config {
     host: read("HOST")!,
     port: read("PORT")!,
     model,
+    attempts: {
+      continuations: read("CONTINUATIONS")!,
+      restarts: read("RESTARTS")!,
+      retriesInvalid: read("RETRIES_INVALID")!,
+      abortInvalid: read("ABORT_INVALID")!,
+    },
     prompt: read("PROMPT")!,
     schema: schema ?? DEFAULT_SCHEMA,
     schemaGiven: schema !== undefined,

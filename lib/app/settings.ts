@@ -96,6 +96,33 @@ export const SETTINGS = {
     expected: "off, prefix, final-message or trailing",
     parse: parseContinue,
   },
+  CONTINUATIONS: {
+    fallback: "4",
+    purpose: "how often it is asked to, for one answer",
+    expected: "a whole number from 0 to 100",
+    parse: parseTimes,
+  },
+  RESTARTS: {
+    fallback: "0",
+    purpose:
+      "how often a model is asked anew for an answer that broke off when some of it had been shown; clients that only append show both",
+    expected: "a whole number from 0 to 100",
+    parse: parseTimes,
+  },
+  RETRIES_INVALID: {
+    fallback: "0",
+    purpose:
+      "how often a model is asked anew, and told what was wrong, where a value does not satisfy its schema",
+    expected: "a whole number from 0 to 100",
+    parse: parseTimes,
+  },
+  ABORT_INVALID: {
+    fallback: "false",
+    purpose:
+      "whether a model is stopped as soon as its value cannot satisfy the schema any more",
+    expected: "true or false",
+    parse: parseFlag,
+  },
   PROMPT: {
     fallback: "请介绍科技发展的新趋势",
     purpose: "where a request brings none",
@@ -232,6 +259,12 @@ function parseSystemRole(text: string): ModelOptions["systemRole"] {
 
 function parseContinue(text: string): Continue | undefined {
   return text === "off" || text in CONTINUATIONS ? text as Continue : undefined;
+}
+
+function parseTimes(text: string): number | undefined {
+  return /^\d{1,3}$/.test(text) && Number(text) <= 100
+    ? Number(text)
+    : undefined;
 }
 
 function parseTokens(text: string): string[] | undefined {

@@ -11,6 +11,9 @@ import { keyOf } from "./values.ts";
 /** More subschemas than these are not followed. */
 const MAX_FOLLOWED = 64;
 
+/** A longer string is shown as it comes, from here on, in UTF-16 units. */
+export const MAX_CHOICE = 1_024;
+
 /** The subschemas that apply to a value, and whether each does for sure. */
 type Applied = Map<Node, boolean>;
 
@@ -46,6 +49,11 @@ export class ChoiceHold {
     this.#hasChoices = program.nodes.some(({ isChoice }) => isChoice);
   }
 
+  /** Whether a string is held back. */
+  get holds(): boolean {
+    return this.#held !== undefined;
+  }
+
   /**
    * Reads on.
    *
@@ -77,7 +85,13 @@ export class ChoiceHold {
           else shown.push(operation);
           break;
         case "complete":
-          shown.push(...this.#end(), operation);
+          shown.push(...this.#show());
+          if (!this.#isInString) this.#open.pop();
+          this.#isInString = false;
+          shown.push(operation);
+      }
+      if (this.#held && this.#held.text.length > MAX_CHOICE) {
+        shown.push(...this.#show());
       }
     }
     return shown;
@@ -101,10 +115,8 @@ export class ChoiceHold {
     return false;
   }
 
-  /** A string, object or array ends: what is to be said before that. */
-  #end(): Operation[] {
-    if (!this.#isInString) this.#open.pop();
-    this.#isInString = false;
+  /** The string that is held back, if one is. */
+  #show(): Operation[] {
     if (this.#held === undefined) return [];
     const { path, text, before } = this.#held;
     this.#held = undefined;

@@ -116,6 +116,11 @@ export class Judge {
     return [...this.#violations.values()];
   }
 
+  /** How many there are of those. */
+  get violationCount(): number {
+    return this.#violations.size;
+  }
+
   /** What is known. Where the document has not ended, no more will be. */
   get result(): ValidationResult {
     const errors = this.violations;

@@ -161,14 +161,22 @@ export interface Program {
   readonly annotations: string[];
 }
 
+/** Those that have been compiled: all who read an answer need the same. */
+const programs = new WeakMap<JsonSchema, Program>();
+
 /**
- * Compiles a schema; the work is linear in it.
+ * Compiles a schema, once; the work is linear in it.
  *
  * @param schema One that `checkSchema` has passed.
  * @returns What a document is judged by.
  */
 export function compile(schema: JsonSchema): Program {
-  return new Compiler(schema).program();
+  let program = programs.get(schema);
+  if (program === undefined) {
+    program = new Compiler(schema).program();
+    programs.set(schema, program);
+  }
+  return program;
 }
 
 class Compiler {

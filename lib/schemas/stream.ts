@@ -67,6 +67,11 @@ export class StreamValidation {
     return this.#judge.violations;
   }
 
+  /** How many there are of those. */
+  get violationCount(): number {
+    return this.#judge.violationCount;
+  }
+
   /** What is known when the document has ended, if no name came twice. */
   get result(): ValidationResult {
     return this.#judge.result;

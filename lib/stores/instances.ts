@@ -290,7 +290,7 @@ class RemoteAnswer implements Answer {
   readonly owner: string;
   readonly digest: string | undefined;
   readonly linger: number;
-  readonly #schema: JsonSchema | undefined;
+  readonly schema: JsonSchema | undefined;
   readonly #head: Pick<Head, "meta" | "length">;
   readonly #mirrors: Mirrors;
 
@@ -307,13 +307,13 @@ class RemoteAnswer implements Answer {
     this.owner = owner;
     this.digest = digest;
     this.linger = linger ?? Infinity;
-    this.#schema = question.schema;
+    this.schema = question.schema;
     this.#head = head;
     this.#mirrors = mirrors;
   }
 
   get beginning(): Beginning {
-    return beginningOf(this.#schema);
+    return beginningOf(this.schema);
   }
 
   get length(): number {

@@ -319,8 +319,8 @@ export class Mirror {
     if (!this.#isOpen) return true;
     if (start > length) return false;
     // What an instance has written is what an instance can read.
-    for (const { type, text } of dropUnits(runs, length - start) as Run[]) {
-      this.transcript.append(type, text);
+    for (const run of dropUnits(runs, length - start) as Run[]) {
+      this.transcript.add(run);
     }
     if (outcome !== undefined) this.#finish(outcome);
     return true;

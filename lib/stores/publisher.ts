@@ -298,6 +298,6 @@ function show({ shown, cursor }: Publication, length: number): void {
   while (cursor.offset < length) {
     const run = cursor.next(length - cursor.offset);
     if (run === undefined) return;
-    shown.append(run.type, run.text);
+    shown.add(run);
   }
 }

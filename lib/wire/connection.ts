@@ -58,7 +58,7 @@ export function connect(
   { offset, format, shortIds, language, onClose }: ConnectionOptions,
   { model, limits, clock, replays }: ConnectionContext,
 ): ReadableStream<Uint8Array> {
-  const { id, beginning, shown: transcript, linger } = answer;
+  const { id, beginning, schema, shown: transcript, linger } = answer;
   const message = WORDS.start[language];
   const start = {
     status: "start",
@@ -70,7 +70,8 @@ export function connect(
   const detach = answer.attach();
   const lag = Lag.of(clock);
   const endWatch = lag.watch();
-  const options = { id, ...beginning, maxDepth: limits.depth, transcript };
+  const maxDepth = limits.depth;
+  const options = { id, ...beginning, schema, maxDepth, transcript, language };
   return follow({
     ...options,
     shortIds,
@@ -78,7 +79,6 @@ export function connect(
     events: transcript.outcome && replays?.read(options, offset ?? 0),
     start: offset === undefined ? start : undefined,
     offset: offset ?? 0,
-    language,
     heartbeat: limits.heartbeatSeconds * 1000,
     pause: limits.eventMilliseconds,
     lag,

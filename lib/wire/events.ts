@@ -1,18 +1,26 @@
 /** A transcript to Server-Sent Events, a bounded batch at a time. */
 
+import { AnswerReader } from "../answers/reading.ts";
 import type {
+  AttemptMarker,
   Run,
   Transcript,
   TranscriptReader,
 } from "../answers/transcript.ts";
-import { Envelope, type EnvelopeOptions } from "../envelope.ts";
+import type { EnvelopeOptions } from "../envelope.ts";
 import type { Operation } from "../json_patch.ts";
+import type { Language } from "../language.ts";
 import {
   JsonBoundsError,
   JsonPatchParser,
   JsonSyntaxError,
 } from "../parser.ts";
 import { type Delta, processPatches } from "../processor.ts";
+import { ChoiceHold, MAX_CHOICE } from "../schemas/choices.ts";
+import { compile } from "../schemas/nodes.ts";
+import type { JsonSchema } from "../schemas/schema.ts";
+import type { Violation } from "../schemas/violations.ts";
+import { toWords } from "./messages.ts";
 import { formatEvent, formatEventId } from "./sse.ts";
 
 /** Of which transcript events are made. */
@@ -22,6 +30,14 @@ export interface EventsOptions extends EnvelopeOptions {
   transcript: Transcript;
   /** How many objects and arrays may stand in one another. */
   maxDepth: number;
+  /** Says which strings are shown whole. One that `checkSchema` has passed. */
+  schema?: JsonSchema | undefined;
+  /**
+   * In which language it is said what is invalid.
+   *
+   * @default {"zh"}
+   */
+  language?: Language;
 }
 
 /** Where a connection's events come from. */
@@ -63,11 +79,16 @@ const MAX_SKIP = 65_536;
 const FRAME = 128;
 const VALUE = 24;
 
+/** The most that one of `invalid` takes, and what stands around it, in bytes. */
+const MAX_FINDING = UNIT * (MAX_POINTER + 200) + 256;
+
 /**
  * What a batch may take whatever its text, in bytes: the longest pointer in each
- * of `data`, `reset` and `complete`, and a number.
+ * of `data`, `reset` and `complete`, a number, a string that was held back, and
+ * one of `invalid`.
  */
-export const BYTES_PER_BATCH = 3 * UNIT * MAX_POINTER + 2 * MAX_NUMBER;
+export const BYTES_PER_BATCH = 3 * UNIT * MAX_POINTER + 2 * MAX_NUMBER +
+  UNIT * MAX_CHOICE + MAX_FINDING;
 
 /** What it may take besides for each UTF-16 unit of its text, in bytes. */
 export const BYTES_PER_UNIT = 64;
@@ -78,7 +99,13 @@ const SLICE = 64;
 /** An event that is being made, and how much text it accounts for. */
 type Draft =
   | { type: "reasoning"; text: string; end: number }
-  | { type: "chunk"; operations: Operation[]; end: number };
+  | { type: "attempt"; marker: AttemptMarker; end: number }
+  | {
+    type: "chunk";
+    operations: Operation[];
+    invalid: Violation[];
+    end: number;
+  };
 
 /**
  * Makes the events for what a client does not have, as few as there are runs of
@@ -93,10 +120,14 @@ export class EventMaker implements Events {
   readonly #options: EventsOptions;
   readonly #transcript: Transcript;
   readonly #reader: TranscriptReader;
-  readonly #envelope: Envelope;
+  readonly #answer: AnswerReader;
   #parser: JsonPatchParser;
+  /** Holds back what is shown whole. */
+  #hold: ChoiceHold | undefined;
   /** Whether the parser has met something that is not JSON. */
   #broken = false;
+  /** Whether the client has been shown something of the value. */
+  #shown = false;
   /** Whether the client has a value that was none, which the next delta resets. */
   #stale = false;
   /** Where the parser's operations go in, and the deltas come out. */
@@ -120,8 +151,9 @@ export class EventMaker implements Events {
     this.#transcript = options.transcript;
     this.#had = offset;
     this.#reader = options.transcript.read();
-    this.#envelope = new Envelope(options);
+    this.#answer = new AnswerReader(options);
     this.#parser = this.#createParser();
+    this.#hold = this.#createHold();
     const operations = new ReadableStream<Operation[]>({
       start: (controller) => {
         this.#operations = controller;
@@ -145,8 +177,7 @@ export class EventMaker implements Events {
     const to = Math.min(had, this.#reader.offset + MAX_SKIP);
     while (this.#reader.offset < to) {
       const run = this.#reader.next(to - this.#reader.offset)!;
-      if (run.type === "reasoning") continue;
-      for (const piece of this.#envelope.write(run.text)) {
+      for (const piece of this.#answer.read(run)) {
         if (piece.type === "restart") this.#restart();
         else if (piece.type === "json") this.#parse(piece.text);
       }
@@ -173,19 +204,25 @@ export class EventMaker implements Events {
   #roomFor(units: number): number {
     const bound = Math.min(MAX_BYTES, BYTES_PER_BATCH + BYTES_PER_UNIT * units);
     const { path } = this.#parser;
-    // What has begun and is not in the batch yet: a key, a number.
-    const held = UNIT * (MAX_POINTER - path.length) + MAX_NUMBER;
+    // What has begun and is not in the batch yet: a key, a number, a string that
+    // is held back. And what comes next may be said to be invalid.
+    const held = UNIT * (MAX_POINTER - path.length) + MAX_NUMBER +
+      (this.#hold?.holds ? UNIT * MAX_CHOICE : 0) + MAX_FINDING;
     // Each unit may complete a value.
     const most = bytesOf(path) + UNIT * SLICE + VALUE;
     return Math.min(SLICE, Math.floor((bound - held - this.#bytes) / most));
   }
 
   /** Adds the next slice of the transcript to the batch. */
-  #take({ type, text }: Run): void {
+  #take(run: Run): void {
     const end = this.#reader.offset;
-    if (type === "reasoning") return this.#think(text, end);
-    for (const piece of this.#envelope.write(text)) {
-      const offset = end - text.length + piece.end;
+    if (run.type === "invalid") this.#find(run.violation, end);
+    if (run.type === "attempt") {
+      this.#drafts.push({ type: "attempt", marker: run, end });
+      this.#bytes += 2 * FRAME;
+    }
+    for (const piece of this.#answer.read(run)) {
+      const offset = end - run.text.length + piece.end;
       switch (piece.type) {
         case "reasoning":
           this.#think(piece.text, offset);
@@ -222,7 +259,7 @@ export class EventMaker implements Events {
       last.operations.push(...operations);
       last.end = end;
     } else {
-      this.#drafts.push({ type: "chunk", operations, end });
+      this.#drafts.push({ type: "chunk", operations, invalid: [], end });
     }
     // What is last is not counted any more: most tokens are.
     if (!this.isBehind) return;
@@ -230,11 +267,24 @@ export class EventMaker implements Events {
     for (const operation of operations) this.#bytes += costOf(operation);
   }
 
+  /** Says beside what was changed last what is wrong with it. */
+  #find(violation: Violation, end: number): void {
+    const last = this.#drafts.at(-1);
+    if (last?.type === "chunk") last.invalid.push(violation);
+    else {
+      const invalid = [violation];
+      this.#drafts.push({ type: "chunk", operations: [], invalid, end });
+    }
+    this.#bytes += MAX_FINDING;
+  }
+
   /** Begins the value anew. */
   #restart(): void {
     this.#parser = this.#createParser();
+    this.#hold = this.#createHold();
     this.#broken = false;
-    this.#stale = true;
+    this.#stale ||= this.#shown;
+    this.#shown = false;
   }
 
   #createParser(): JsonPatchParser {
@@ -242,10 +292,18 @@ export class EventMaker implements Events {
     return new JsonPatchParser({ maxDepth, rawNumbers: true });
   }
 
+  #createHold(): ChoiceHold | undefined {
+    const { schema } = this.#options;
+    return schema && new ChoiceHold(compile(schema));
+  }
+
   /** What the text changes; where the value has begun anew, the old one goes. */
   #parse(json: string): Operation[] {
-    const operations = this.#parseMore(json);
-    if (!this.#stale || operations.length === 0) return operations;
+    const parsed = this.#parseMore(json);
+    const operations = this.#hold?.read(parsed) ?? parsed;
+    if (operations.length === 0) return operations;
+    this.#shown = true;
+    if (!this.#stale) return operations;
     this.#stale = false;
     return [{ op: "remove", path: "" }, ...operations];
   }
@@ -273,9 +331,29 @@ export class EventMaker implements Events {
       const event = { status: "reasoning", data: draft.text };
       return formatEvent(id, JSON.stringify(event));
     }
-    this.#operations.enqueue(draft.operations);
-    const { value } = await this.#deltas.read();
-    return formatEvent(id, JSON.stringify({ status: "chunk", ...value }));
+    if (draft.type === "attempt") {
+      const { attempt, reason, continues } = draft.marker;
+      const event = { status: "attempt", attempt, reason, continues };
+      return formatEvent(id, JSON.stringify(event));
+    }
+    const { operations, invalid } = draft;
+    // An empty object changes nothing.
+    const delta = operations.length === 0
+      ? { data: {} }
+      : await this.#deltaOf(operations);
+    const event = { status: "chunk", ...delta, ...this.#judged(invalid) };
+    return formatEvent(id, JSON.stringify(event));
+  }
+
+  async #deltaOf(operations: Operation[]): Promise<Delta | undefined> {
+    this.#operations.enqueue(operations);
+    return (await this.#deltas.read()).value;
+  }
+
+  #judged(invalid: Violation[]): { invalid?: unknown[] } {
+    if (invalid.length === 0) return {};
+    const { language = "zh" } = this.#options;
+    return { invalid: toWords(invalid, language) };
   }
 }
 
@@ -290,13 +368,14 @@ function costOf(operation: Operation): number {
     default: {
       const { path, value } = operation;
       const key = path.slice(path.lastIndexOf("/") + 1);
-      return bytesOf(key) + VALUE + numberLength(value);
+      return bytesOf(key) + VALUE + lengthOf(value);
     }
   }
 }
 
-/** Numbers come as they were written; all else is small, or empty. */
-function numberLength(value: unknown): number {
+/** Numbers come as they were written, some strings whole; all else is small. */
+function lengthOf(value: unknown): number {
+  if (typeof value === "string") return bytesOf(value);
   const isNumber = typeof value === "object" && value !== null &&
     "rawJSON" in value;
   return isNumber ? String(value.rawJSON).length : 0;

@@ -37,7 +37,7 @@ export interface FollowOptions extends EventsOptions {
   offset: number;
   /** Where the events from there on come from, if not from here. */
   events?: Events | undefined;
-  /** In which language the terminal event is. */
+  /** In which language the terminal event is, and what is invalid. */
   language: Language;
   /** How long the connection may be silent, in milliseconds. */
   heartbeat: number;

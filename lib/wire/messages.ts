@@ -2,7 +2,7 @@
 
 import { type ErrorCode, type Outcome, RETRYABLE } from "../answers/outcome.ts";
 import type { Language, Words } from "../language.ts";
-import { describeViolation } from "../schemas/violations.ts";
+import { describeViolation, type Violation } from "../schemas/violations.ts";
 
 /** What is said in always the same words. */
 export const WORDS = {
@@ -126,6 +126,10 @@ const FAILURES: Record<ErrorCode, Words> = {
     zh: "回答达到长度上限，没有写完",
     en: "The answer reached its length limit before it was complete",
   },
+  invalid: {
+    zh: "回答不符合要求的结构",
+    en: "The answer does not satisfy its schema",
+  },
   refused: { zh: "模型拒绝回答", en: "The model declined to answer" },
   content_filtered: {
     zh: "回答被内容过滤拦截",
@@ -147,6 +151,21 @@ const FAILURES: Record<ErrorCode, Words> = {
   internal: WORDS.internal,
 };
 
+/** What is wrong with a value, as a reader gets it. */
+export function toWords(
+  violations: Violation[],
+  language: Language,
+): { pointer: string; keyword: string; message: string }[] {
+  return violations.map((violation) => {
+    const { pointer, keyword } = violation;
+    return {
+      pointer,
+      keyword,
+      message: describeViolation(violation, language),
+    };
+  });
+}
+
 /** An outcome as a reader gets it: the terminal event's data. */
 export function describeOutcome(
   outcome: Outcome,
@@ -158,13 +177,7 @@ export function describeOutcome(
       status,
       message: WORDS.end[language],
       ...rest,
-      ...(errors !== undefined && {
-        errors: errors.map((violation) => ({
-          pointer: violation.pointer,
-          keyword: violation.keyword,
-          message: describeViolation(violation, language),
-        })),
-      }),
+      ...(errors !== undefined && { errors: toWords(errors, language) }),
     };
   }
   const { status, code, words, ...rest } = outcome;

@@ -20,7 +20,10 @@ class Replay {
   /** How much is held, in UTF-16 units, the transcript included. */
   size: number;
 
+  readonly transcript: Transcript;
+
   constructor(options: EventsOptions, onGrow: (characters: number) => void) {
+    this.transcript = options.transcript;
     this.#events = new EventMaker(options, 0);
     this.#onGrow = onGrow;
     this.size = options.transcript.length;
@@ -71,7 +74,8 @@ const MAX_SIZE = 16_000_000;
 /** The replays of one server; what was wanted last is held. */
 export class Replays {
   readonly #maxSize: number;
-  readonly #replays = new Map<Transcript, Replay>();
+  /** By answer and language. */
+  readonly #replays = new Map<string, Replay>();
   #size = 0;
 
   /** @param maxSize How much they hold together, in UTF-16 units. */
@@ -89,24 +93,34 @@ export class Replays {
    * sent where that is held.
    */
   read(options: EventsOptions, offset: number): Events {
-    const { transcript } = options;
-    const known = this.#replays.get(transcript);
+    const { id, transcript, language } = options;
+    const key = `${id} ${language}`;
+    const held = this.#replays.get(key);
+    // An id that was forgotten may have been given to another answer.
+    if (held !== undefined && held.transcript !== transcript) {
+      this.#drop(key, held);
+    }
+    const known = this.#replays.get(key);
     // The others stand before it.
-    this.#replays.delete(transcript);
+    this.#replays.delete(key);
     const replay = known ?? new Replay(options, (size) => this.#grow(size));
-    this.#replays.set(transcript, replay);
+    this.#replays.set(key, replay);
     if (known === undefined) this.#grow(replay.size);
     return new SharedEvents(replay, options, offset);
   }
 
   #grow(size: number): void {
     this.#size += size;
-    for (const [transcript, replay] of this.#replays) {
+    for (const [key, replay] of this.#replays) {
       if (this.#size <= this.#maxSize) break;
-      this.#replays.delete(transcript);
-      this.#size -= replay.size;
-      replay.close();
+      this.#drop(key, replay);
     }
+  }
+
+  #drop(key: string, replay: Replay): void {
+    this.#replays.delete(key);
+    this.#size -= replay.size;
+    replay.close();
   }
 }
 

@@ -1,7 +1,8 @@
 /** A transcript to the text of its value. */
 
+import { AnswerReader } from "../answers/reading.ts";
 import type { Transcript, TranscriptReader } from "../answers/transcript.ts";
-import { Envelope, type EnvelopeOptions } from "../envelope.ts";
+import type { EnvelopeOptions } from "../envelope.ts";
 import type { Events } from "./events.ts";
 
 /** Of which transcript the text is. */
@@ -20,7 +21,7 @@ const MAX_UNITS = 65_536;
 export class TextMaker implements Events {
   readonly #transcript: Transcript;
   readonly #reader: TranscriptReader;
-  readonly #envelope: Envelope;
+  readonly #answer: AnswerReader;
   /** Whether some of the value has been made. */
   #begun = false;
   /** Whether the text so far ends in a string, and there in a backslash. */
@@ -37,7 +38,7 @@ export class TextMaker implements Events {
   constructor(options: TextOptions) {
     this.#transcript = options.transcript;
     this.#reader = options.transcript.read();
-    this.#envelope = new Envelope(options);
+    this.#answer = new AnswerReader(options);
   }
 
   /** Whether some of the value has been made. */
@@ -64,8 +65,7 @@ export class TextMaker implements Events {
     for (;;) {
       const run = this.#reader.next(end - this.#reader.offset);
       if (run === undefined) break;
-      if (run.type !== "text") continue;
-      for (const piece of this.#envelope.write(run.text)) {
+      for (const piece of this.#answer.read(run)) {
         if (piece.type === "json") text += this.#read(piece.text);
         else if (piece.type === "restart") {
           if (this.#begun) {

@@ -92,6 +92,7 @@ const retryable: Record<ErrorCode, boolean> = {
   no_json: true,
   malformed_json: true,
   truncated: true,
+  invalid: true,
   refused: false,
   content_filtered: false,
   output_too_large: false,
@@ -504,7 +505,7 @@ Deno.test("a model that failed before it said a word is asked again, and no othe
   assertEquals((await driven.end).code, "upstream_unavailable");
   assertEquals(model.calls.length, 3);
 
-  for (const part of [text(" "), reasoning("Hm"), refusal("No"), stop]) {
+  for (const part of [text('{"a":"'), reasoning("Hm"), refusal("No"), stop]) {
     await using told = await drive();
     told.call.send(part);
     await told.tick(0);

@@ -1,3 +1,4 @@
+import { DEFAULT_ATTEMPTS } from "../../lib/answers/attempts.ts";
 import { DEFAULT_LIMITS } from "../../lib/answers/limits.ts";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import {
@@ -26,6 +27,7 @@ Deno.test("without settings the demo model answers everybody on port 5001", () =
   assertEquals(config, {
     host: "0.0.0.0",
     port: 5001,
+    attempts: DEFAULT_ATTEMPTS,
     prompt: "请介绍科技发展的新趋势",
     schema: DEFAULT_SCHEMA,
     schemaGiven: false,
@@ -137,6 +139,10 @@ Deno.test("settings are read", () => {
       HOST: "127.0.0.1",
       PROMPT: " Hello ",
       LIMITS: '{"lingerSeconds":0.5,"depth":7}',
+      CONTINUATIONS: "0",
+      RESTARTS: "2",
+      RETRIES_INVALID: "100",
+      ABORT_INVALID: "true",
       SCHEMA_FILE: file,
       MODEL_PARAMETERS: '{"temperature":0}',
       RESPONSE_FORMAT: "text",
@@ -150,6 +156,10 @@ Deno.test("settings are read", () => {
     assertEquals(config, {
       host: "127.0.0.1",
       port: 0,
+      attempts: {
+        ...{ continuations: 0, restarts: 2, retriesInvalid: 100 },
+        abortInvalid: true,
+      },
       prompt: "Hello",
       schema,
       schemaGiven: true,
