@@ -102,6 +102,11 @@ export class ServerProcess implements AsyncDisposable {
     }
   }
 
+  /** Its process, or that of its terminal. */
+  get pid(): number {
+    return this.#process.pid;
+  }
+
   /** Sends it a signal. */
   signal(name: Deno.Signal): void {
     this.#process.kill(name);
