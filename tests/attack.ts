@@ -126,6 +126,14 @@ const PLAIN = JSON.stringify({
 const PROVIDER: Record<string, (call: UpstreamCall) => void> = {
   plain: (call) => sayAll(call, PLAIN, 17),
   long: (call) => sayAll(call, `{"title":"${"x".repeat(LONG - 20)}"}`, LONG),
+  // More than the kernel takes for a connection.
+  rows: (call) => {
+    sayAll(
+      call,
+      `{"a":[${Array(Math.floor(LONG / 3) - 9).fill('""').join()}]}`,
+      LONG,
+    );
+  },
   keys: (call) => {
     sayAll(call, `{"${KEY}":[${Array(20_000).fill('""').join()}]}`, 65_536);
   },
@@ -232,11 +240,12 @@ async function hold(
   server: ServerProcess,
   open: RawConnection[],
   headers: Record<string, string>,
+  name = "rows",
 ): Promise<RawConnection> {
   const connection = await RawConnection.open(`${server.url}/helloworld`, {
     method: "POST",
     headers: { ...JSON_TYPE, ...headers },
-    body: JSON.stringify({ prompt: "attack:long;" }),
+    body: JSON.stringify({ prompt: `attack:${name};` }),
   });
   open.push(connection);
   return connection;
@@ -498,38 +507,41 @@ async function attack(): Promise<void> {
   );
 }
 
+/** How readers hold what they do not read: which answer, and how they read. */
+const HOLDERS = [
+  { how: "a large answer, never read", answer: "rows", reads: false },
+  { how: "a large answer, a byte a second", answer: "rows", reads: true },
+  { how: "an answer that the kernel takes", answer: "long", reads: false },
+];
+
 /**
- * What readers hold that never read, or one byte a second: 20 from each address,
- * again and again, while connections may be five seconds old.
+ * What such readers hold: 20 from each address, and the same addresses again and
+ * again, while connections may be five seconds old.
  */
 async function measure(): Promise<void> {
   const connectionSeconds = 5;
-  for (const slow of [false, true]) {
+  for (const { how, answer, reads } of HOLDERS) {
     await using upstream = startUpstream();
     await using server = await start(upstream, { connectionSeconds });
     const before = await footprint(server.pid);
     const kernelBefore = await kernelMemory();
+    const addresses = Array.from({ length: Math.ceil(held / 20) }, anyone);
     const open: RawConnection[] = [];
     for (let round = 0; round < 3; round++) {
-      const addresses = Array.from({ length: Math.ceil(held / 20) }, anyone);
-      const opening = Array.from(
-        { length: held },
-        (_, n) => hold(server, open, addresses[Math.floor(n / 20)]!),
-      );
-      await Promise.all(opening);
+      for (let n = 0; n < held; n++) {
+        await hold(server, open, addresses[Math.floor(n / 20)]!, answer);
+      }
       // Longer than a connection may live.
       for (let second = 0; second < connectionSeconds * 2; second++) {
         await sleep(1_000);
-        if (slow) {
-          for (const { socket } of open) {
-            await socket.read(new Uint8Array(1)).catch(() => {});
-          }
-        }
+        const read = ({ socket }: RawConnection) =>
+          socket.read(new Uint8Array(1)).catch(() => null);
+        if (reads) await Promise.all(open.map(read));
       }
       const { memory, files } = await footprint(server.pid);
       const kernel = await kernelMemory();
       console.log(
-        `${slow ? "one byte a second" : "never read"}, ${open.length} asked: ` +
+        `${how}: ${open.length} asked, ${upstream.calls.length} answered; ` +
           `${memory - before.memory} MB, ${files - before.files} files, ` +
           `${kernel - kernelBefore} MB in sockets`,
       );
