@@ -49,7 +49,7 @@ export async function readFlags(options: string[]): Promise<string[]> {
     if (isTest) flags.push("--config=tests/deno.json");
   } else {
     // Deno 2.9 panics at a map from a URL beside a config in another folder.
-    if (isTest) flags.push("--lock=tests/deno.lock");
+    if (isTest) flags.push("--config=deno.json", "--lock=tests/deno.lock");
     const map = encodeURIComponent(
       JSON.stringify({ imports: importMap(imports) }),
     );
