@@ -5,6 +5,8 @@ const pages = [
   "README.md",
   "README.zh-CN.md",
   "docs/benchmarks.md",
+  "docs/embed.md",
+  "docs/endpoints.md",
   "docs/protocol.md",
   "docs/security.md",
 ];
@@ -31,4 +33,15 @@ Deno.test("the READMEs hold the same commands and settings", async () => {
   assertEquals(settings(english!), settings(chinese!));
   const commands = (text: string) => text.match(/npx -y \S+ task \w+/g);
   assertEquals(commands(english!), commands(chinese!));
+});
+
+Deno.test("the server in the READMEs is the one that the tests run", async () => {
+  const block = (text: string) =>
+    /^```ts ignore\n\/\/ hono\.ts\n.*?^```$/ms.exec(text)?.[0];
+  const read = (page: string) => Deno.readTextFile(new URL(page, root));
+  const tested = block(await read("docs/embed.md"));
+  assert(tested !== undefined);
+  for (const page of ["README.md", "README.zh-CN.md"]) {
+    assertEquals(block(await read(page)), tested, page);
+  }
 });

@@ -28,6 +28,9 @@ const ownConfig = new URL("../deno.json", import.meta.url);
 /** The same and what tests it, which `deno task start` need not download. */
 const testConfig = new URL("../tests/deno.json", import.meta.url);
 
+const testLock = new URL("../tests/deno.lock", import.meta.url);
+const testLockCopy = new URL("../tests/.deno.lock", import.meta.url);
+
 if (import.meta.main) {
   const flags = await readFlags(Deno.args);
   if (flags.some((flag) => flag.startsWith("--import-map"))) {
@@ -42,18 +45,29 @@ if (import.meta.main) {
 export async function readFlags(options: string[]): Promise<string[]> {
   const flags: string[] = [];
   const isTest = options.includes("--tests");
-  const config = isTest ? testConfig : ownConfig;
-  const { imports } = JSON.parse(await Deno.readTextFile(config));
+  const text = await Deno.readTextFile(isTest ? testConfig : ownConfig);
+  const { imports } = JSON.parse(text);
   const names = Object.keys(standIns);
   if (await canLoad(names.map((name) => jsrSpecifier(name, imports)))) {
     if (isTest) flags.push("--config=tests/deno.json");
   } else {
+<<<<<<< HEAD
     // Deno 2.9 panics at a map from a URL beside a config in another folder.
     if (isTest) flags.push("--config=deno.json", "--lock=tests/deno.lock");
     const map = encodeURIComponent(
       JSON.stringify({ imports: importMap(imports) }),
+=======
+    const map = JSON.stringify({ imports: importMap(imports) });
+    flags.push(
+      `--import-map=data:application/json,${encodeURIComponent(map)}`,
+>>>>>>> 462e54d (Leave the tests' lock as it is where JSR cannot be reached)
     );
-    flags.push(`--import-map=data:application/json,${map}`);
+    if (isTest) {
+      // Neither a map nor stand-ins go before a config in another folder. Deno
+      // would write into a lock that is not deno.json's, so it gets a copy.
+      await Deno.copyFile(testLock, testLockCopy);
+      flags.push("--config=deno.json", "--lock=tests/.deno.lock");
+    }
   }
   // Deno warns of an --env-file that is not there.
   if (options.includes("--env-file") && await exists(".env")) {

@@ -6,10 +6,10 @@ import { STREAM_HEADERS } from "./sse.ts";
  * How an answer is sent while it grows: as Server-Sent Events, as the same
  * events of which each is a line of JSON, or as its value's own text.
  */
-export type Format = typeof FORMATS[number];
+export type Format = "events" | "ndjson" | "text";
 
 /** All of them. */
-export const FORMATS = ["events", "ndjson", "text"] as const;
+export const FORMATS: readonly Format[] = ["events", "ndjson", "text"];
 
 /** How an answer is sent: as it grows, or as far as it has come. */
 export type Form = Format | "snapshot";
