@@ -51,16 +51,9 @@ export async function readFlags(options: string[]): Promise<string[]> {
   if (await canLoad(names.map((name) => jsrSpecifier(name, imports)))) {
     if (isTest) flags.push("--config=tests/deno.json");
   } else {
-<<<<<<< HEAD
-    // Deno 2.9 panics at a map from a URL beside a config in another folder.
-    if (isTest) flags.push("--config=deno.json", "--lock=tests/deno.lock");
-    const map = encodeURIComponent(
-      JSON.stringify({ imports: importMap(imports) }),
-=======
     const map = JSON.stringify({ imports: importMap(imports) });
     flags.push(
       `--import-map=data:application/json,${encodeURIComponent(map)}`,
->>>>>>> 462e54d (Leave the tests' lock as it is where JSR cannot be reached)
     );
     if (isTest) {
       // Neither a map nor stand-ins go before a config in another folder. Deno
