@@ -6,12 +6,9 @@ import {
 } from "./lib/app/config.ts";
 import { openStore } from "./lib/app/store.ts";
 import { createHandler } from "./lib/app/handler.ts";
+import { Telemetry } from "./lib/app/telemetry.ts";
 import { openai } from "./lib/openai.ts";
-import {
-  type AttemptReport,
-  createFieldStreams,
-  type FinishedAnswer,
-} from "./lib/server.ts";
+import { createFieldStreams, type FinishedAnswer } from "./lib/server.ts";
 import type { TranscriptStore } from "./lib/stores/store.ts";
 
 /** The pause after which the server listens again, in milliseconds. */
@@ -20,11 +17,19 @@ const LISTEN_AGAIN = 1000;
 /** How long followers may take to read how it ended, in milliseconds. */
 export const LAST_WORDS = 1000;
 
+/**
+ * Writes an entry of the log.
+ *
+ * @param text It in words.
+ * @param entry It as JSON has it, where that says more than the words.
+ */
+export type Log = (text: string, entry?: Record<string, unknown>) => void;
+
 /** What answers requests, and what keeps it going. */
 export interface Program {
   config: Config;
   handler: ReturnType<typeof createHandler>;
-  log: (text: string) => void;
+  log: Log;
   onError: (error: unknown) => void;
   /** Lets running answers finish, and closes the store. */
   drain: () => Promise<void>;
@@ -33,7 +38,7 @@ export interface Program {
 async function main(): Promise<void> {
   const program = await createProgram();
   const { config, handler, log, onError } = program;
-  let server = listenOrExit(config, handler);
+  let server = listenOrExit(program);
   const { hostname, port } = server.addr;
 
   /**
@@ -49,7 +54,8 @@ async function main(): Promise<void> {
       }
       await new Promise((resolve) => setTimeout(resolve, LISTEN_AGAIN));
       try {
-        const onListen = () => log("listening again");
+        const onListen = () =>
+          log("listening again", { event: "listening again" });
         server = Deno.serve({ hostname, port, onListen }, handler);
       } catch {
         // There is still no room: the next turn says so.
@@ -79,7 +85,7 @@ export function onStop({ log }: Program, stop: () => Promise<void>): void {
     Deno.addSignalListener(signal, () => {
       if (stopping) Deno.exit(1);
       stopping = true;
-      log("stopping");
+      log("stopping", { event: "stopping" });
       stop();
     });
   }
@@ -95,25 +101,59 @@ export async function createProgram(): Promise<Program> {
     return text;
   }
 
-  function log(text: string): void {
+  function log(text: string, entry?: Record<string, unknown>): void {
+    const time = new Date().toISOString();
+    if (config.logFormat === "json") {
+      const { event, ...fields } = entry ?? { event: "notice", message: text };
+      const line = JSON.stringify({ time, event, ...fields });
+      // Of JSON each character stays: those that steer a terminal are escaped.
+      console.log(redact(line).replaceAll(/\p{C}/gu, escapeUnits));
+      return;
+    }
     // One line is one entry, and none can steer a terminal, whatever a provider
     // puts into its messages.
     const line = redact(text).replaceAll(/[\s\p{C}]+/gu, " ");
-    console.log(`${new Date().toISOString()} ${line}`);
+    console.log(`${time} ${line}`);
   }
 
-  const onError = (error: unknown) => log(`error ${describeError(error)}`);
+  const onError = (error: unknown) => {
+    const message = describeError(error);
+    log(`error ${message}`, { event: "error", message });
+  };
   surviveErrors(onError);
 
   const store = await openStoreOrExit(config, redact);
+  const telemetry = new Telemetry({
+    baseURL: config.model.baseURL,
+    // Several workers listen on one port: each tells its own figures.
+    labels: { worker: crypto.randomUUID().slice(0, 8) },
+  });
   const streams = createFieldStreams({
     ask: openai(config.model),
+    observer: telemetry,
     attempts: config.attempts,
-    onAttempt: (report) => log(describeAttempt(report, redact)),
+    onAttempt: ({ id, attempt, reason, continues, error }) => {
+      const words = error === undefined ? {} : {
+        error: redact(describeError(error)).slice(0, ERROR_LENGTH)
+          .toWellFormed(),
+      };
+      log(
+        `attempt ${id} ${attempt} ${reason} ${
+          wordsOf({ continues, ...words })
+        }`,
+        { event: "attempt", id, attempt, reason, continues, ...words },
+      );
+    },
     limits: config.limits,
     store,
     durable: config.durable,
-    onFinish: (answer) => log(describe(answer, redact)),
+    onFinish: (answer) => {
+      const { id, outcome } = answer;
+      const fields = fieldsOf(answer, redact);
+      log(`generation ${id} ${outcome} ${wordsOf(fields)}`, {
+        ...{ event: "generation", id, outcome, ...fields },
+      });
+    },
     onError,
   });
   const handler = createHandler({
@@ -121,8 +161,13 @@ export async function createProgram(): Promise<Program> {
     streams,
     onError,
     onPrompt: (id, prompt) => {
-      if (config.logPrompts) log(`prompt ${id} ${JSON.stringify(prompt)}`);
+      if (!config.logPrompts) return;
+      log(`prompt ${id} ${JSON.stringify(prompt)}`, {
+        ...{ event: "prompt", id, prompt },
+      });
     },
+    onRefusal: (code) => telemetry.onRefusal(code),
+    metrics: config.metrics ? () => telemetry.format() : undefined,
   });
 
   async function drain(): Promise<void> {
@@ -171,13 +216,12 @@ async function openStoreOrExit(
 }
 
 function listenOrExit(
-  config: Config,
-  handler: ReturnType<typeof createHandler>,
+  { config, handler, log }: Program,
 ): Deno.HttpServer<Deno.NetAddr> {
   const { host: hostname, port } = config;
   try {
     return Deno.serve(
-      { hostname, port, onListen: (address) => announce(config, address) },
+      { hostname, port, onListen: (address) => announce(config, address, log) },
       handler,
     );
   } catch (error) {
@@ -193,25 +237,34 @@ function listenOrExit(
 }
 
 /** Says where it listens, and what answers there. */
-export function announce(config: Config, { port }: Deno.NetAddr): void {
-  const { host, model, accessTokens } = config;
-  console.log(describeAnswers(config));
+export function announce(
+  config: Config,
+  { port }: Deno.NetAddr,
+  log: Log,
+): void {
+  const { host, model, accessTokens, logFormat } = config;
+  const say = logFormat === "json"
+    ? (message: string) => log(message, { event: "start", message })
+    : console.log;
+  say(describeAnswers(config));
   // Only the demo model is not reached by the network.
   if (model.fetch === undefined && accessTokens.length === 0) {
-    console.log(
+    say(
       "Warning: without ACCESS_TOKENS, anyone who reaches this address, and any web page its users visit, can spend your tokens.",
     );
   }
   // Last, where it is seen.
   const name = host === "0.0.0.0" || host === "::" ? "localhost" : host;
-  console.log(`fieldstream listens on http://${name}:${port}/`);
+  say(`fieldstream listens on http://${name}:${port}/`);
 }
 
 /** How much the log holds of an error, and of what could not be read. */
 const ERROR_LENGTH = 1000;
 const UNREAD_LENGTH = 200;
 
-/** @param redact Called before anything is cut: half a secret is not known. */
+/** The fields whose words stand in quotes. */
+const QUOTED = new Set(["content_type", "first_ignored", "unread"]);
+
 /** Who answers what, and which key is not spent. */
 function describeAnswers({ model, addresses, idleKey }: Config): string {
   const what = [...addresses].map(([path, address]) =>
@@ -233,56 +286,62 @@ function describeAnswers({ model, addresses, idleKey }: Config): string {
   return `${who} ${idleKey} is not used, as ${why}.`;
 }
 
-function describe(
+/**
+ * What is told of an answer, by name.
+ *
+ * @param redact Called before anything is cut: half a secret is not known.
+ */
+function fieldsOf(
   answer: FinishedAnswer,
   redact: (text: string) => string,
-): string {
-  const { id, outcome, characters, usage, firstToken, duration } = answer;
+): Record<string, unknown> {
+  const { outcome, characters, usage, firstToken, duration } = answer;
   const { status, contentType, ignored, firstIgnored, unread } =
     answer.upstream;
   const tokens = (usage as { completion_tokens?: unknown } | undefined)
     ?.completion_tokens;
-  const fields = [
-    `generation ${id} ${outcome}`,
-    `characters=${characters}`,
-    `tokens=${typeof tokens === "number" ? tokens : "unknown"}`,
-    `first_token=${
-      firstToken === undefined ? "none" : milliseconds(firstToken)
-    }`,
-    `duration=${milliseconds(duration)}`,
-  ];
-  if (answer.attempts > 1) fields.push(`attempts=${answer.attempts}`);
+  const fields: Record<string, unknown> = {
+    characters,
+    tokens: typeof tokens === "number" ? tokens : null,
+    first_token_ms: firstToken === undefined ? null : Math.round(firstToken),
+    duration_ms: Math.round(duration),
+  };
+  if (answer.attempts > 1) fields.attempts = answer.attempts;
   if (outcome !== "end" && status !== undefined) {
-    const type = redact(contentType ?? "").slice(0, UNREAD_LENGTH);
-    fields.push(`status=${status}`, `content_type=${quote(type)}`);
-    fields.push(`finish_reason=${answer.finishReason ?? "none"}`);
+    fields.status = status;
+    fields.content_type = redact(contentType ?? "").slice(0, UNREAD_LENGTH);
+    fields.finish_reason = answer.finishReason ?? null;
   }
   if (ignored > 0) {
-    const text = redact(firstIgnored ?? "").slice(0, UNREAD_LENGTH);
-    fields.push(`ignored=${ignored}`, `first_ignored=${quote(text)}`);
+    fields.ignored = ignored;
+    fields.first_ignored = redact(firstIgnored ?? "").slice(0, UNREAD_LENGTH);
   }
   if (unread !== undefined) {
     const text = redact(unread);
-    const part = outcome === "malformed_json"
+    fields.unread = outcome === "malformed_json"
       ? text.slice(-UNREAD_LENGTH)
       : text.slice(0, UNREAD_LENGTH);
-    fields.push(`unread=${quote(part)}`);
   }
   if (answer.error !== undefined) {
-    const text = redact(describeError(answer.error)).slice(0, ERROR_LENGTH);
-    fields.push(`error=${text.toWellFormed()}`);
+    fields.error = redact(describeError(answer.error)).slice(0, ERROR_LENGTH);
   }
-  return fields.join(" ");
+  return fields;
 }
 
-function describeAttempt(
-  { id, attempt, reason, continues, error }: AttemptReport,
-  redact: (text: string) => string,
-): string {
-  const line = `attempt ${id} ${attempt} ${reason} continues=${continues}`;
-  if (error === undefined) return line;
-  const text = redact(describeError(error)).slice(0, ERROR_LENGTH);
-  return `${line} error=${text.toWellFormed()}`;
+/** Fields in words. */
+function wordsOf(fields: Record<string, unknown>): string {
+  return Object.entries(fields).map(([name, value]) => {
+    const none = name === "tokens" ? "unknown" : "none";
+    const isTime = name.endsWith("_ms");
+    const word = value === null
+      ? none
+      : isTime
+      ? `${value}ms`
+      : typeof value === "string" && QUOTED.has(name)
+      ? JSON.stringify(value.toWellFormed())
+      : String(value).toWellFormed();
+    return `${isTime ? name.slice(0, -3) : name}=${word}`;
+  }).join(" ");
 }
 
 function describeError(error: unknown): string {
@@ -291,12 +350,13 @@ function describeError(error: unknown): string {
     : `${error}`;
 }
 
-function quote(text: string): string {
-  return JSON.stringify(text.toWellFormed());
-}
-
-function milliseconds(duration: number): string {
-  return `${Math.round(duration)}ms`;
+/** A character that JSON need not escape, as it escapes others. */
+function escapeUnits(character: string): string {
+  return Array.from(
+    { length: character.length },
+    (_, place) =>
+      `\\u${character.charCodeAt(place).toString(16).padStart(4, "0")}`,
+  ).join("");
 }
 
 if (import.meta.main) await main();

@@ -8,7 +8,7 @@ const workers = Number(Deno.env.get("DENO_JOBS")) ||
   navigator.hardwareConcurrency;
 
 const program = await createProgram();
-const { config, handler } = program;
+const { config, handler, log } = program;
 if (config.store === undefined && workers > 1) {
   console.error(
     "Cannot start: several workers need a STORE, such as sqlite:answers.db",
@@ -36,5 +36,5 @@ onStop(program, async () => {
 
 export default {
   fetch: handler,
-  onListen: (address) => announce(config, address as Deno.NetAddr),
+  onListen: (address) => announce(config, address as Deno.NetAddr, log),
 } satisfies Deno.ServeDefaultExport;

@@ -17,6 +17,7 @@ import {
 import { Generations } from "./answers/generations.ts";
 import { isGenerationId } from "./answers/id.ts";
 import { DEFAULT_LIMITS, type Limits } from "./answers/limits.ts";
+import { guarded, type Observer } from "./answers/observer.ts";
 import { takeReasoning, takeSnapshot } from "./answers/snapshot.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import type { Language } from "./language.ts";
@@ -31,6 +32,7 @@ import { connect, type ConnectionOptions } from "./wire/connection.ts";
 import { addCorsHeaders, preflight, STREAM_METHODS } from "./wire/cors.ts";
 import {
   allowMethods,
+  codeOf,
   defaultCode,
   failureResponse,
   HttpError,
@@ -60,6 +62,14 @@ export { type AttemptLimits, DEFAULT_ATTEMPTS } from "./answers/attempts.ts";
 export type { AttemptReport } from "./answers/generation.ts";
 export { DEFAULT_LIMITS, type Limits } from "./answers/limits.ts";
 export type { ErrorCode } from "./answers/outcome.ts";
+export type {
+  ConnectionWatch,
+  GenerationWatch,
+  ObservedConnection,
+  ObservedGeneration,
+  Observer,
+  Traffic,
+} from "./answers/observer.ts";
 export type { Language } from "./language.ts";
 export type { Format } from "./wire/forms.ts";
 export * from "./models/ask.ts";
@@ -111,6 +121,8 @@ export interface FieldStreamsOptions {
   onFinish?: (answer: FinishedAnswer) => unknown;
   /** Called with what nobody expected, and what these two threw. */
   onError?: (error: unknown) => void;
+  /** Who watches answers and connections: telemetry. */
+  observer?: Observer | undefined;
 }
 
 /** Who asks, and what for. */
@@ -235,6 +247,7 @@ export interface AddressesContext {
   /** Those that share a store; `undefined`: there is one. */
   instances?: Instances | undefined;
   onError?: ((error: unknown) => void) | undefined;
+  observer?: Observer | undefined;
 }
 
 /**
@@ -298,7 +311,7 @@ export function createFieldStreams(options: FieldStreamsOptions): FieldStreams {
     );
   }
   const { ask, cors, store, durable = false } = options;
-  const { onAttempt, onFinish, onError } = options;
+  const { onAttempt, onFinish, onError, observer } = options;
   if (durable && store === undefined) {
     throw new TypeError("Cannot create field streams: durable needs a store");
   }
@@ -312,13 +325,21 @@ export function createFieldStreams(options: FieldStreamsOptions): FieldStreams {
     onAttempt,
     onFinish,
     onError,
+    observer,
   });
   const budgets = new Budgets(limits);
   const model = options.model ?? ask.model ?? "unknown";
   const instances = store &&
-    new Instances({ store, durable, limits, clock, onError });
+    new Instances({
+      ...{ store, durable, limits, clock },
+      onError: (error) => {
+        guarded(() => observer?.onStoreFault?.(), onError);
+        onError?.(error);
+      },
+    });
   return new Addresses({
-    ...{ generations, budgets, model, limits, clock, cors, instances, onError },
+    ...{ generations, budgets, model, limits, clock, cors, instances },
+    ...{ onError, observer },
   });
 }
 
@@ -433,7 +454,9 @@ export class Addresses implements FieldStreams {
       if (error instanceof Response) return error;
       // The instances have told of it.
       const told = error instanceof StoreError ? unreachable() : error;
-      return failureResponse(told, request, this.#options.onError);
+      const { observer, onError } = this.#options;
+      guarded(() => observer?.onRefusal?.(codeOf(told)), onError);
+      return failureResponse(told, request, onError);
     }
   }
 

@@ -194,6 +194,8 @@ export function testConfig(
     corsOrigins: "*",
     trustProxy: false,
     logPrompts: false,
+    logFormat: "text",
+    metrics: false,
     store: undefined,
     durable: false,
     ...rest,

@@ -10,6 +10,7 @@ import {
   type FinishedAnswer,
   type HandleOptions,
   ModelError,
+  type Observer,
   type Part,
   streamResponse,
 } from "../lib/server.ts";
@@ -544,5 +545,62 @@ Deno.test("a place is free when the response has left, not when its body has end
   assertEquals(streams.health.openStreams, 0);
   await ask({ query, method: "DELETE" });
   await until(() => streams.health.running <= 1);
+  await streams.drain();
+});
+
+Deno.test("an observer is told of all that happens, and its faults are nobody's", async () => {
+  const told: unknown[] = [];
+  const fault = new Error("Cannot observe: a test");
+  const observer: Observer = {
+    onGeneration: ({ id, model }) => {
+      told.push(["generation", id.length, model]);
+      return {
+        onAsk: (request) => {
+          told.push("ask");
+          return request();
+        },
+        onEnd: ({ outcome }) => {
+          told.push(outcome);
+          throw fault;
+        },
+      };
+    },
+    onConnection: ({ resumedFrom, traffic }) => {
+      told.push(["connection", resumedFrom]);
+      return {
+        onEnd: () => {
+          const { events, bytes, ended } = traffic;
+          told.push([ended, events, bytes > 0]);
+          throw fault;
+        },
+      };
+    },
+    onRefusal: (code) => {
+      told.push(code);
+      throw fault;
+    },
+  };
+  const { ask, model, errors, streams } = setUp({ observer });
+  const id = makeGenerationId();
+  const next = model.nextCall();
+  const response = await ask({ query: `?id=${id}` });
+  const call = await next;
+  call.say('{"a":1}');
+  call.end();
+  const events = await Array.fromAsync(readEvents(response));
+  const headers = { "last-event-id": `${id}.7` };
+  const resumed = await ask({ query: `?id=${id}`, headers });
+  await resumed.body!.pipeTo(new WritableStream());
+  const left = await ask({ query: `?id=${id}` });
+  await left.body!.cancel();
+  assertEquals((await ask({ query: "?id=x" })).status, 400);
+  assertEquals(told, [
+    ...[["generation", 22, undefined], ["connection", undefined], "ask", "end"],
+    ["answer", events.length, true],
+    ...[["connection", 7], ["answer", 1, true]],
+    ...[["connection", undefined], ["left", 0, false]],
+    "bad_request",
+  ]);
+  assertEquals(errors, Array(5).fill(fault));
   await streams.drain();
 });

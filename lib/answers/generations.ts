@@ -9,6 +9,13 @@ import {
   type GenerationOptions,
   settle,
 } from "./generation.ts";
+import { makeGenerationId } from "./id.ts";
+import {
+  type GenerationWatch,
+  guarded,
+  type Observer,
+  watchedAsk,
+} from "./observer.ts";
 
 /** How long it is remembered that one was stopped before it was started. */
 const STOPPED_AHEAD_SECONDS = 60;
@@ -25,6 +32,8 @@ export interface GenerationsContext
   onFinish?: ((answer: FinishedAnswer) => unknown) | undefined;
   /** Called with what `onFinish` or `onAttempt` threw. */
   onError?: ((error: unknown) => void) | undefined;
+  /** Who watches. */
+  observer?: Observer | undefined;
 }
 
 /** All generations of this server. */
@@ -65,11 +74,18 @@ export class Generations {
    * ahead has ended.
    */
   start(options: GenerationOptions): Generation {
-    const { onAttempt, onError } = this.#context;
-    const generation = new Generation(options, {
+    const { id = makeGenerationId() } = options;
+    const { ask, observer, onAttempt, onError } = this.#context;
+    const model = options.model ?? ask.model;
+    const watch = guarded(
+      () => observer?.onGeneration?.({ id, model }),
+      onError,
+    );
+    const generation = new Generation({ ...options, id }, {
       ...this.#context,
+      ask: watch === undefined ? ask : watchedAsk(ask, watch),
       onAttempt: (report) => settle(() => onAttempt?.(report), onError),
-      onFinish: (answer) => this.#onFinish(generation, answer),
+      onFinish: (answer) => this.#onFinish(generation, answer, watch),
     });
     this.#byId.set(generation.id, generation);
     const key = keyOf(generation.owner, generation.id);
@@ -128,8 +144,13 @@ export class Generations {
     await Promise.all(this.#settling.values());
   }
 
-  #onFinish(generation: Generation, answer: FinishedAnswer): void {
+  #onFinish(
+    generation: Generation,
+    answer: FinishedAnswer,
+    watch: GenerationWatch | undefined,
+  ): void {
     const { onFinish, onError } = this.#context;
+    guarded(() => watch?.onEnd?.(answer), onError);
     const settled = settle(() => onFinish?.(answer), onError);
     if (settled !== undefined) {
       this.#settling.set(generation, settled);

@@ -36,6 +36,9 @@ export interface Config {
   trustProxy: boolean;
   /** Whether the log holds prompts. */
   logPrompts: boolean;
+  logFormat: "text" | "json";
+  /** Whether `/metrics` is there. */
+  metrics: boolean;
   /** Where answers are that several processes share, if they are. */
   store: string | undefined;
   /** Whether readers see only what is in the store. */
@@ -144,6 +147,8 @@ export function readConfig(environment: Environment = Deno.env): Config {
     corsOrigins: read("CORS_ORIGINS")!,
     trustProxy: read("TRUST_PROXY")!,
     logPrompts: read("LOG_PROMPTS")!,
+    logFormat: read("LOG_FORMAT")!,
+    metrics: read("METRICS")!,
     store: read("STORE"),
     durable: read("DURABLE")!,
     limits,

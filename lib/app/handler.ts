@@ -9,6 +9,7 @@ import { Budgets } from "../wire/budgets.ts";
 import { addCorsHeaders, preflight, STREAM_METHODS } from "../wire/cors.ts";
 import {
   allowMethods,
+  codeOf,
   failureResponse,
   HttpError,
   refuse,
@@ -30,6 +31,10 @@ export interface HandlerOptions {
   onError?: (error: unknown) => void;
   /** Called with a prompt that starts a generation, and its id. */
   onPrompt?: (id: string, prompt: string) => void;
+  /** Called with the code of a request that is refused. */
+  onRefusal?: (code: string) => void;
+  /** Makes what `/metrics` tells, in Prometheus' format. Without it there is none. */
+  metrics?: (() => string) | undefined;
 }
 
 /** Where a request came from. `Deno.ServeHandlerInfo` is one. */
@@ -67,6 +72,7 @@ class Routes {
     try {
       response = await this.#route(request, info);
     } catch (error) {
+      this.#options.onRefusal?.(codeOf(error));
       response = failureResponse(error, request, this.#options.onError);
     }
     response.headers.set("x-content-type-options", "nosniff");
@@ -93,6 +99,8 @@ class Routes {
         return this.#listEndpoints(request);
       case "/health":
         return this.#health(request);
+      case "/metrics":
+        return this.#metrics(request, url, info);
       case "/session":
         return this.#session(request, info);
       default:
@@ -111,6 +119,26 @@ class Routes {
         { status: "ok", message: "Server is running" },
         { headers: { "cache-control": "no-store" } },
       );
+  }
+
+  #metrics(
+    request: Request,
+    url: URL,
+    info: ConnectionInfo,
+  ): Response | Promise<Response> {
+    const { metrics } = this.#options;
+    if (metrics === undefined) return this.#files.serve(request, url);
+    allowMethods(request, ["GET", "HEAD"], PAGE_METHODS);
+    this.#checkPage(request);
+    if (this.#access.identify(request, addressOf(info)) === undefined) {
+      throw unauthorized();
+    }
+    return new Response(metrics(), {
+      headers: {
+        "content-type": "text/plain; version=0.0.4; charset=utf-8",
+        "cache-control": "no-store",
+      },
+    });
   }
 
   /** Exchanges an access token for a cookie. */

@@ -175,6 +175,18 @@ export const SETTINGS = {
     expected: "true or false",
     parse: parseFlag,
   },
+  LOG_FORMAT: {
+    fallback: "text",
+    purpose: "with `json`, each entry of the log is a line of JSON",
+    expected: "text or json",
+    parse: parseLogFormat,
+  },
+  METRICS: {
+    fallback: "false",
+    purpose: "whether `/metrics` tells figures, in Prometheus' format",
+    expected: "true or false",
+    parse: parseFlag,
+  },
   STORE: {
     fallback: "",
     purpose:
@@ -218,6 +230,10 @@ function parseKey(text: string): string | undefined {
 function parseFlag(text: string): boolean | undefined {
   if (/^(true|1|yes|on)$/i.test(text)) return true;
   return /^(false|0|no|off)$/i.test(text) ? false : undefined;
+}
+
+function parseLogFormat(text: string): "text" | "json" | undefined {
+  return text === "text" || text === "json" ? text : undefined;
 }
 
 function parsePort(text: string): number | undefined {

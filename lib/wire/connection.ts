@@ -2,6 +2,7 @@
 
 import type { Answer } from "../answers/generation.ts";
 import type { Limits } from "../answers/limits.ts";
+import { guarded, type Observer, type Traffic } from "../answers/observer.ts";
 import type { Clock } from "../clock.ts";
 import type { Language } from "../language.ts";
 import { follow } from "./follow.ts";
@@ -21,6 +22,10 @@ export interface ConnectionContext {
   clock: Clock;
   /** What is sent again of answers that have ended. */
   replays?: Replays;
+  /** Who watches. */
+  observer?: Observer | undefined;
+  /** Called with what that throws. */
+  onError?: ((error: unknown) => void) | undefined;
 }
 
 /** What one client wants. */
@@ -56,7 +61,7 @@ export interface ConnectionOptions {
 export function connect(
   answer: Answer,
   { offset, format, shortIds, language, onClose }: ConnectionOptions,
-  { model, limits, clock, replays }: ConnectionContext,
+  { model, limits, clock, replays, observer, onError }: ConnectionContext,
 ): ReadableStream<Uint8Array> {
   const { id, beginning, schema, shown: transcript, linger } = answer;
   const message = WORDS.start[language];
@@ -70,6 +75,12 @@ export function connect(
   const detach = answer.attach();
   const lag = Lag.of(clock);
   const endWatch = lag.watch();
+  const traffic: Traffic | undefined = observer?.onConnection &&
+    { events: 0, bytes: 0, behindSince: clock.now(), ended: "left" };
+  const watch = traffic && guarded(
+    () => observer?.onConnection?.({ id, resumedFrom: offset, traffic }),
+    onError,
+  );
   const maxDepth = limits.depth;
   const options = { id, ...beginning, schema, maxDepth, transcript, language };
   return follow({
@@ -84,7 +95,9 @@ export function connect(
     lag,
     maxAge: limits.connectionSeconds * 1000 * (0.8 + 0.2 * Math.random()),
     clock,
+    traffic,
     onClose: () => {
+      guarded(() => watch?.onEnd?.(), onError);
       endWatch();
       detach();
       onClose();

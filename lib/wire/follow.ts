@@ -1,5 +1,6 @@
 /** One connection: a transcript and an offset to the body of a response. */
 
+import type { Traffic } from "../answers/observer.ts";
 import type { Transcript } from "../answers/transcript.ts";
 import type { Clock, Timer } from "../clock.ts";
 import type { Language } from "../language.ts";
@@ -8,6 +9,7 @@ import { type Format, toLines } from "./forms.ts";
 import type { Lag } from "./lag.ts";
 import { describeOutcome } from "./messages.ts";
 import {
+  countEvents,
   formatEvent,
   formatEventId,
   formatRetry,
@@ -48,6 +50,8 @@ export interface FollowOptions extends EventsOptions {
   /** How old the connection may become, in milliseconds. */
   maxAge: number;
   clock: Clock;
+  /** Where it is noted what is sent, if anybody wants to know. */
+  traffic?: Traffic | undefined;
   /** Called once, when the connection has ended or the client has left. */
   onClose: () => void;
 }
@@ -115,6 +119,7 @@ class Follower implements UnderlyingDefaultSource<Uint8Array> {
     try {
       await this.#pull(controller);
     } catch (error) {
+      this.#ends("fault");
       this.cancel();
       throw error;
     }
@@ -135,9 +140,12 @@ class Follower implements UnderlyingDefaultSource<Uint8Array> {
       const { outcome } = this.#transcript;
       const { isBehind } = this.#events;
       if (!isBehind && outcome === undefined) {
+        const { traffic } = this.#options;
+        if (traffic !== undefined) traffic.behindSince = undefined;
         this.#waiting = true;
         await this.#transcript.changed();
         this.#waiting = false;
+        if (traffic !== undefined) traffic.behindSince = this.#clock.now();
         // What else has come is read first, and goes into the same event.
         if (this.#open && this.#isLate) await this.#pauseFor(0);
         continue;
@@ -149,6 +157,7 @@ class Follower implements UnderlyingDefaultSource<Uint8Array> {
       }
       if (!isBehind) {
         const end = describeOutcome(outcome!, this.#options.language);
+        this.#ends("answer");
         if (this.#text === undefined) {
           this.#send(controller, this.#event(end, "end"));
         } else if (end.status !== "end") {
@@ -219,7 +228,10 @@ class Follower implements UnderlyingDefaultSource<Uint8Array> {
     );
     this.#heartbeat = this.#clock.setTimeout(() => {
       const now = this.#clock.now();
-      if (now >= this.#closeAt) return this.#expire(controller);
+      if (now >= this.#closeAt) {
+        this.#ends("age");
+        return this.#expire(controller);
+      }
       if (now >= this.#lastByte + this.#options.heartbeat) {
         // One that reads nothing does not need to hear that we live.
         if (this.#waiting) this.#ping(controller);
@@ -257,9 +269,21 @@ class Follower implements UnderlyingDefaultSource<Uint8Array> {
   ): boolean {
     const sent = this.#text === undefined ? this.#formed(frames) : frames;
     if (sent === "") return false;
-    controller.enqueue(encoder.encode(sent));
+    const bytes = encoder.encode(sent);
+    const { traffic } = this.#options;
+    if (traffic !== undefined) {
+      traffic.bytes += bytes.length;
+      if (this.#text === undefined) traffic.events += countEvents(frames);
+    }
+    controller.enqueue(bytes);
     this.#lastByte = this.#clock.now();
     return true;
+  }
+
+  /** The first that ends it counts. */
+  #ends(how: Traffic["ended"]): void {
+    const { traffic } = this.#options;
+    if (this.#open && traffic?.ended === "left") traffic.ended = how;
   }
 
   /** Events as the client wants them. */

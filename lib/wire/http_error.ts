@@ -45,6 +45,11 @@ export function defaultCode(status: number): string {
   return codes[status] ?? (status < 500 ? "bad_request" : "internal");
 }
 
+/** The code of anything thrown, as the client gets it. */
+export function codeOf(error: unknown): string {
+  return error instanceof HttpError ? error.code : "internal";
+}
+
 /** The response that tells of an error. */
 function errorResponse(
   { status, code, words, headers }: HttpError,

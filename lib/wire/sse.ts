@@ -39,6 +39,13 @@ function escapeLineEnds(json: string): string {
     .replaceAll("\u2029", "\\u2029");
 }
 
+/** How many events there are in frames; comments are none. */
+export function countEvents(frames: string): number {
+  let count = 0;
+  for (let at = -1; (at = frames.indexOf("\ndata:", at + 1)) >= 0;) count++;
+  return count;
+}
+
 /** Where a client is in a generation: what its last event id said. */
 export interface Position {
   generation: string;

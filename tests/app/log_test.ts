@@ -1,6 +1,11 @@
 // What the log tells of answers that have failed, and what it does not.
 
-import { assert, assertMatch, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertStringIncludes,
+} from "@std/assert";
 import { ServerProcess } from "../_process.ts";
 import { readEvents } from "../_server.ts";
 import { Upstream, type UpstreamCall } from "../_upstream.ts";
@@ -82,4 +87,51 @@ Deno.test("the log holds no secret, and no half of one where it cuts", async () 
       assert(line.length < 2_000, String(line.length));
     }
   }
+});
+
+Deno.test("with LOG_FORMAT=json each line is an entry, and holds no secret", async () => {
+  const prompt = "a\u001b[31m \u2028line";
+  await using upstream = new Upstream((call) => {
+    call.say(`no JSON, but \u001b[0m "${secret}"`);
+    call.end();
+  });
+  await using server = await ServerProcess.start({
+    OPENAI_MODEL: "stub",
+    OPENAI_API_KEY: secret,
+    OPENAI_BASE_URL: upstream.url,
+    LOG_FORMAT: "json",
+    LOG_PROMPTS: "true",
+  });
+  const query = new URLSearchParams({ prompt });
+  const response = await fetch(`${server.url}/helloworld?${query}`);
+  const [first] = await Array.fromAsync(readEvents(response));
+  await server.awaitOutput('"event":"generation"');
+  server.signal("SIGTERM");
+  await server.awaitOutput('"event":"stopping"');
+  assert(!server.output.includes("sk-"));
+  // deno-lint-ignore no-control-regex
+  assert(!/[\u0000-\u0009\u000b-\u001f]/.test(server.output));
+  const entries = server.output.trimEnd().split("\n")
+    .map((line) => JSON.parse(line));
+  for (const { time } of entries) {
+    assertMatch(time, /^\d{4}-\d\d-\d\dT[\d:.]+Z$/);
+  }
+  const start = entries.filter(({ event }) => event === "start");
+  assertMatch(start.at(-1).message, /^fieldstream listens on http/);
+  const rest = entries.filter(({ event }) => event !== "start");
+  assertEquals(rest.map(({ event }) => event), [
+    ...["prompt", "generation", "stopping"],
+  ]);
+  const { id } = first!.data;
+  assertEquals([rest[0].id, rest[0].prompt], [id, prompt]);
+  const { time: _, first_token_ms, duration_ms, ...fields } = rest[1];
+  assert(Number.isInteger(first_token_ms) && Number.isInteger(duration_ms));
+  assertEquals(fields, {
+    event: "generation",
+    id,
+    outcome: "no_json",
+    ...{ characters: fields.characters, tokens: null, status: 200 },
+    ...{ content_type: "text/event-stream", finish_reason: "stop" },
+    unread: 'no JSON, but \u001b[0m "[redacted]"',
+  });
 });
