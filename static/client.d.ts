@@ -23,6 +23,14 @@ export function generationId(): string;
  * nobody reads; `null`: to its end.
  */
 /**
+ * The data of the event `attempt`: the model is asked once more.
+ *
+ * @typedef {object} AttemptEvent
+ * @property {number} attempt 2 or more.
+ * @property {string} reason The code of the error that this would have been.
+ * @property {boolean} continues Whether the rest of the same answer follows.
+ */
+/**
  * The data of the event `end`.
  *
  * @typedef {object} EndEvent
@@ -30,7 +38,9 @@ export function generationId(): string;
  * @property {string} [finish_reason]
  * @property {string[]} [mended] The kinds of slips that were mended, where there
  * were any: then the value is what the model meant, not what it wrote.
- * @property {Record<string, unknown>} [usage] As the provider counts it.
+ * @property {number} [attempts] How often the model was asked, if more than once.
+ * @property {Record<string, unknown>} [usage] As the provider counts it, for all
+ * attempts together.
  * @property {boolean} [valid] Whether the answer fits the schema, if there is one
  * and as far as it was judged.
  * @property {{ pointer: string, keyword: string, message: string }[]} [errors]
@@ -124,6 +134,7 @@ export function generationId(): string;
  * (RFC 6901) of values that will not change again. They are in `state`.
  * @property {(text: string) => void} [onReasoning] The next piece of what the
  * model thinks.
+ * @property {(event: AttemptEvent) => void} [onAttempt]
  * @property {(event: EndEvent) => void} [onEnd]
  * @property {(error: FieldStreamError) => void} [onError]
  * @property {(connection: Connection) => void} [onConnection]
@@ -299,6 +310,23 @@ export type StartEvent = {
     linger?: number | null;
 };
 /**
+ * The data of the event `attempt`: the model is asked once more.
+ */
+export type AttemptEvent = {
+    /**
+     * 2 or more.
+     */
+    attempt: number;
+    /**
+     * The code of the error that this would have been.
+     */
+    reason: string;
+    /**
+     * Whether the rest of the same answer follows.
+     */
+    continues: boolean;
+};
+/**
  * The data of the event `end`.
  */
 export type EndEvent = {
@@ -310,7 +338,12 @@ export type EndEvent = {
      */
     mended?: string[];
     /**
-     * As the provider counts it.
+     * How often the model was asked, if more than once.
+     */
+    attempts?: number;
+    /**
+     * As the provider counts it, for all
+     * attempts together.
      */
     usage?: Record<string, unknown>;
     /**
@@ -493,6 +526,7 @@ export type StreamOptions<T = any> = {
      * model thinks.
      */
     onReasoning?: (text: string) => void;
+    onAttempt?: (event: AttemptEvent) => void;
     onEnd?: (event: EndEvent) => void;
     onError?: (error: FieldStreamError) => void;
     onConnection?: (connection: Connection) => void;

@@ -53,6 +53,15 @@ import {
  */
 
 /**
+ * The data of the event `attempt`: the model is asked once more.
+ *
+ * @typedef {object} AttemptEvent
+ * @property {number} attempt 2 or more.
+ * @property {string} reason The code of the error that this would have been.
+ * @property {boolean} continues Whether the rest of the same answer follows.
+ */
+
+/**
  * The data of the event `end`.
  *
  * @typedef {object} EndEvent
@@ -60,7 +69,9 @@ import {
  * @property {string} [finish_reason]
  * @property {string[]} [mended] The kinds of slips that were mended, where there
  * were any: then the value is what the model meant, not what it wrote.
- * @property {Record<string, unknown>} [usage] As the provider counts it.
+ * @property {number} [attempts] How often the model was asked, if more than once.
+ * @property {Record<string, unknown>} [usage] As the provider counts it, for all
+ * attempts together.
  * @property {boolean} [valid] Whether the answer fits the schema, if there is one
  * and as far as it was judged.
  * @property {{ pointer: string, keyword: string, message: string }[]} [errors]
@@ -158,6 +169,7 @@ import {
  * (RFC 6901) of values that will not change again. They are in `state`.
  * @property {(text: string) => void} [onReasoning] The next piece of what the
  * model thinks.
+ * @property {(event: AttemptEvent) => void} [onAttempt]
  * @property {(event: EndEvent) => void} [onEnd]
  * @property {(error: FieldStreamError) => void} [onError]
  * @property {(connection: Connection) => void} [onConnection]
@@ -897,6 +909,10 @@ export class FieldStream {
         if (!this.#isDue) this.#shownId = id;
         this.#reasoning += message.data;
         this.#tell("onReasoning", message.data);
+        break;
+      case "attempt":
+        if (!this.#isDue) this.#shownId = id;
+        this.#tell("onAttempt", message);
         break;
       case "end":
         return { end: message };

@@ -147,8 +147,7 @@ export class Attempts {
   }
 
   /**
-   * Decides whether there is another one. Only where it is the last word is what
-   * it decides on the end.
+   * Decides whether there is another one, which it counts.
    */
   next(ending: EndedAttempt): NextAttempt | undefined {
     const { outcome, error } = ending;

@@ -16,7 +16,8 @@ export type Said = string | Part;
  *
  * @param ask Yields the text, and {@linkcode Part}s where there is more to say:
  * reasoning, usage, how it finished.
- * @param options What clients are told of it.
+ * @param options What clients are told of it, and whether it can go on with a
+ * {@linkcode Question.continuation}.
  * @returns What `createFieldStreams()` takes.
  *
  * @example Yield the text in pieces of any size
@@ -37,7 +38,7 @@ export type Said = string | Part;
  */
 export function askWith(
   ask: (question: Question, signal: AbortSignal) => AsyncIterable<Said>,
-  options: { model?: string } = {},
+  options: { model?: string; continues?: boolean } = {},
 ): Ask {
   async function askThis(
     question: Question,

@@ -2,12 +2,21 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import fc from "fast-check";
+import { Generation } from "../../lib/answers/generation.ts";
+import { DEFAULT_LIMITS, type Limits } from "../../lib/answers/limits.ts";
 import { takeSnapshot } from "../../lib/answers/snapshot.ts";
 import { Transcript } from "../../lib/answers/transcript.ts";
 import { ModelError, type Part } from "../../lib/models/ask.ts";
 import { beginningOf } from "../../lib/schemas/beginning.ts";
 import { checkSchema } from "../../lib/schemas/schema.ts";
-import { type ServerEvent, stateAfter } from "../_server.ts";
+import {
+  type ModelCall,
+  ScriptedModel,
+  type ServerEvent,
+  stateAfter,
+  TestClock,
+  turn,
+} from "../_server.ts";
 import {
   broken,
   finish,
@@ -393,4 +402,144 @@ Deno.test("a draft is not what a model is stopped for", async () => {
   const { outcome } = await hearInTokens([said], { abortInvalid: true });
   assert(outcome.status === "end");
   assertEquals(outcome.valid, true);
+});
+
+/** A generation whose model the test drives. */
+function drive(limits: Partial<Limits> = {}): {
+  clock: TestClock;
+  model: ScriptedModel;
+  generation: Generation;
+} {
+  const clock = new TestClock();
+  const model = new ScriptedModel();
+  const generation = new Generation(
+    { owner: "", prompt: "a", validated: false },
+    {
+      ask: Object.assign(model.ask, { continues: true }),
+      limits: { ...DEFAULT_LIMITS, ...limits },
+      clock,
+    },
+  );
+  return { clock, model, generation };
+}
+
+/** Lets the generation hear what the model has said. */
+async function turns(): Promise<void> {
+  for (let count = 0; count < 10; count++) await turn();
+}
+
+Deno.test("none is begun for nobody, and one that is due when somebody comes", async () => {
+  for (const [text, code] of [["", 0], ['{"a":"', 1]] as const) {
+    const { clock, model, generation } = drive();
+    const detach = generation.attach();
+    await turns();
+    const [call] = model.calls as [ModelCall];
+    if (code > 0) call.say(text);
+    call.fail(broken);
+    await turns();
+    detach();
+    clock.tick(2_000);
+    await turns();
+    assertEquals(model.calls.length, 1);
+    assert(call.signal.aborted);
+    // Within the linger time.
+    const leave = generation.attach();
+    await turns();
+    assertEquals(model.calls.length, 2);
+    const [, second] = model.calls as [ModelCall, ModelCall];
+    assertEquals(second.question.continuation, text || undefined);
+    second.fail(broken);
+    await turns();
+    leave();
+    clock.tick(15_000);
+    await turns();
+    const { outcome } = generation.transcript;
+    assertEquals(outcome?.status === "error" && outcome.code, "abandoned");
+    assertEquals(outcome?.attempts, 2);
+    assertEquals(model.calls.length, 2);
+    assertEquals(clock.timers, 0);
+  }
+});
+
+Deno.test("a client that polls is somebody", async () => {
+  const { clock, model, generation } = drive();
+  generation.poll();
+  await turns();
+  model.calls[0]!.say('{"a":"');
+  model.calls[0]!.fail(broken);
+  await turns();
+  clock.tick(1_000);
+  await turns();
+  assertEquals(model.calls.length, 1);
+  generation.poll();
+  await turns();
+  assertEquals(model.calls.length, 2);
+  model.calls[1]!.say('b"}');
+  model.calls[1]!.end();
+  await turns();
+  assertEquals(generation.transcript.outcome?.status, "end");
+  assertEquals(clock.timers, 0);
+});
+
+Deno.test("a stop, and the limits, hold in each attempt and between them", async () => {
+  const tooLong = drive({ generationSeconds: 100 });
+  tooLong.generation.attach();
+  await turns();
+  tooLong.model.calls[0]!.say('{"a":"');
+  await turns();
+  tooLong.clock.tick(50_000);
+  tooLong.model.calls[0]!.fail(broken);
+  await turns();
+  tooLong.clock.tick(1_000);
+  await turns();
+  assertEquals(tooLong.model.calls.length, 2);
+  tooLong.clock.tick(48_900);
+  await turns();
+  assertEquals(tooLong.generation.transcript.outcome, undefined);
+  tooLong.clock.tick(100);
+  await turns();
+  const outcome = tooLong.generation.transcript.outcome;
+  assertEquals(outcome?.status === "error" && outcome.code, "upstream_timeout");
+  assert(tooLong.model.calls[1]!.signal.aborted);
+  assertEquals(tooLong.clock.timers, 0);
+
+  for (const seconds of [0.2, 2]) {
+    const { clock, model, generation } = drive();
+    generation.attach();
+    await turns();
+    model.calls[0]!.say('{"a":"');
+    model.calls[0]!.fail(broken);
+    await turns();
+    clock.tick(seconds * 1_000);
+    await turns();
+    model.calls[1]?.say("what is held back");
+    await turns();
+    generation.stop("stopped");
+    await turns();
+    clock.tick(10_000);
+    await turns();
+    assertEquals(model.calls.length, seconds < 1 ? 1 : 2);
+    assertEquals(clock.timers, 0);
+    assert(model.calls.every(({ signal }) => signal.aborted));
+    assertEquals(generation.transcript.outcome?.status, "error");
+  }
+});
+
+Deno.test("a provider is left alone as long as it says", async () => {
+  const busy = new ModelError("upstream_rate_limited", "busy", {
+    ...{ again: true, retryAfter: 7_000 },
+  });
+  const { clock, model, generation } = drive();
+  generation.attach();
+  await turns();
+  model.calls[0]!.say('{"a":"');
+  model.calls[0]!.fail(busy);
+  await turns();
+  clock.tick(6_999);
+  await turns();
+  assertEquals(model.calls.length, 1);
+  clock.tick(1);
+  await turns();
+  assertEquals(model.calls.length, 2);
+  generation.stop("stopped");
 });

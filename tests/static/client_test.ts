@@ -70,6 +70,30 @@ Deno.test("client merges deltas and tells of each", async () => {
   assertEquals(field.lastEventId, `${id}.end`);
 });
 
+Deno.test("client tells that the model is asked once more, and heeds its reset", async () => {
+  const { fetch } = script(
+    stream(
+      event("0", { status: "start", id, model: "m", protocol: 1 }),
+      event("3", { status: "chunk", data: { title: "Bl" } }),
+      event("4", {
+        ...{ status: "attempt", attempt: 2 },
+        ...{ reason: "upstream_unavailable", continues: false },
+      }),
+      event("9", { status: "chunk", reset: [""], data: { title: "Red" } }),
+      event("end", { status: "end", finish_reason: "stop", attempts: 2 }),
+    ),
+  );
+  const told: unknown[] = [];
+  const { finished } = streamFields(url, {
+    ...{ id, fetch },
+    onAttempt: ({ attempt, reason, continues }) =>
+      told.push(attempt, reason, continues),
+  });
+  const { state, end } = await finished;
+  assertEquals(told, [2, "upstream_unavailable", false]);
+  assertEquals([state, end?.attempts], [{ title: "Red" }, 2]);
+});
+
 Deno.test("client asks by POST, with an id of its own and no prompt in the URL", async () => {
   const { fetch, requests } = script(stream(end));
   const schema = { type: "object" };
