@@ -106,12 +106,25 @@ class World {
   #text = "";
   #stops = 0;
   #isFenced = false;
+  /**
+   * When the writer last heard of the store. After a lease without a word it may
+   * be buried, and does not write again what was lost.
+   */
+  #heardAt = this.#clock.now();
   #mayBeFenced = false;
   #claimed: Promise<unknown>;
 
   constructor(durable: boolean) {
     const options = { clock: this.#clock };
-    const own = this.#store();
+    const store = this.#store();
+    const own: TranscriptStore = {
+      ...store,
+      append: async (batch) => {
+        const answers = await store.append(batch);
+        this.#heardAt = this.#clock.now();
+        return answers;
+      },
+    };
     this.#publisher = new Publisher({ store: own, ...options });
     this.#stores = [this.#store(), this.#store()];
     this.#mirrors = this.#stores.map((store) =>
@@ -165,15 +178,12 @@ class World {
         this.#faults = step.list;
         break;
       case "away for long":
-        // Then a follower may bury it, and data may be lost for good.
         this.#faults = ["throws"];
-        this.#mayBeFenced = true;
         await this.#pass(2 * LEASE);
         this.#faults = [];
         break;
       case "lose":
         this.#memory.lose();
-        // What was said to be kept for two leases may be asked for again.
         break;
       case "lose the end":
         this.#memory.loseEnd();
@@ -231,6 +241,7 @@ class World {
       assert(this.#text.startsWith(read(this.#shown)));
     }
     assertEquals(this.#stops, 0);
+    this.#mayBeFenced ||= this.#clock.now() - this.#heardAt > LEASE - 500;
     if (this.#isFenced) assert(this.#mayBeFenced, "fenced without a reason");
   }
 
