@@ -25,6 +25,7 @@ export async function measureWire(): Promise<Map<string, Sizes>> {
     sizes.set(name, {
       "raw JSON text": length(text),
       "fieldstream, an event for each token": await followed(pieces, 1),
+      "fieldstream, the same with short ids": await followed(pieces, 1, true),
       "fieldstream, an event for ten tokens": await followed(pieces, 10),
       ...resent(pieces),
     });
@@ -33,19 +34,26 @@ export async function measureWire(): Promise<Map<string, Sizes>> {
 }
 
 /** The response's body, if so many tokens come between two events. */
-async function followed(pieces: string[], tokens: number): Promise<number> {
+async function followed(
+  pieces: string[],
+  tokens: number,
+  shortIds = false,
+): Promise<number> {
   const transcript = new Transcript();
   let now = 0;
   const clock: Clock = {
     // No pause is needed between two events.
-    now: () => now += 10,
+    now: () => now += 20,
     setTimeout: (callback) => setTimeout(callback, 1e6),
     clearTimeout: (timer) => clearTimeout(timer),
   };
   const body = follow({
     id: makeGenerationId(),
     transcript,
+    shortIds,
     start: { status: "start" },
+    language: "zh",
+    pause: 16,
     offset: 0,
     maxDepth: 128,
     heartbeat: 1e9,
@@ -61,11 +69,7 @@ async function followed(pieces: string[], tokens: number): Promise<number> {
     transcript.append("text", pieces.slice(from, from + tokens).join(""));
     await new Promise((resolve) => setTimeout(resolve, 0));
   }
-  transcript.finish({
-    status: "end",
-    message: "响应生成完成",
-    finish_reason: "stop",
-  });
+  transcript.finish({ status: "end", finish_reason: "stop" });
   await read;
   return bytes;
 }
