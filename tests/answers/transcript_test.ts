@@ -4,6 +4,8 @@ import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { failure } from "../../lib/answers/outcome.ts";
 import {
+  MARK,
+  type Marker,
   type Run,
   Transcript,
   type TranscriptReader,
@@ -174,3 +176,34 @@ function usedHeap(): number {
   runInNewContext("gc")();
   return Deno.memoryUsage().heapUsed;
 }
+
+Deno.test("a marker is a run of its own, wherever a reader stands", () => {
+  const violation = { pointer: "/a", keyword: "type", values: ["x"] };
+  const marker: Marker = { type: "invalid", text: MARK, violation };
+  const attempt: Marker = {
+    ...{ type: "attempt", text: MARK, attempt: 2, continues: true },
+    reason: "truncated",
+  };
+  const text = (text: string): Run => ({ type: "text", text });
+  const written = [text("a\ud83d"), attempt, text("\ude00b"), marker, marker];
+  const transcript = new Transcript();
+  const early = transcript.read();
+  for (const run of written) transcript.add(run);
+  transcript.add(text("c"));
+  const runs = [...written, text("c")];
+  assertEquals(transcript.length, 8);
+  for (const reader of [early, transcript.read()]) {
+    assertEquals(runs.map(() => reader.next()), runs);
+    assertEquals(reader.next(), undefined);
+    assertEquals(reader.offset, 8);
+  }
+  const slow = transcript.read();
+  const units = Array.from({ length: 8 }, () => slow.next(1)!);
+  assertEquals(units.map(({ type }) => type), [
+    ...["text", "text", "attempt", "text", "text", "invalid", "invalid"],
+    "text",
+  ]);
+  transcript.finish(stopped);
+  transcript.add(marker);
+  assertEquals(transcript.length, 8);
+});

@@ -3,7 +3,7 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { createParser } from "eventsource-parser";
-import { Transcript } from "../../lib/answers/transcript.ts";
+import { MARK, Transcript } from "../../lib/answers/transcript.ts";
 import { joinPointer } from "../../lib/json_patch.ts";
 import {
   BYTES_PER_BATCH,
@@ -198,4 +198,31 @@ Deno.test("invariant 6: bytes are bounded by the text, whatever its keys", async
     }),
     { numRuns: 100 },
   );
+});
+
+Deno.test("invariant 6: what is said of the text is bounded with it", async () => {
+  const name = "k".repeat(1_000);
+  const transcript = new Transcript();
+  for (let round = 2; round < 40; round++) {
+    transcript.append("text", `{"${name}":{"${"é".repeat(10)}":[`);
+    for (let n = 0; n < 10; n++) {
+      transcript.append("text", `${n},`);
+      const values = ["值".repeat(150)];
+      const pointer = `/${name}/${n}`;
+      const violation = { pointer, keyword: "const", values };
+      transcript.add({ type: "invalid", text: MARK, violation });
+    }
+    transcript.add({
+      ...{ type: "attempt", text: MARK, attempt: round },
+      ...{ reason: "invalid", continues: false },
+    });
+  }
+  const events = (await makeBatches(transcript)).flat();
+  const found = events.flatMap(({ data }) => data.invalid ?? []);
+  assertEquals(found.length, 380);
+  const attempts = events.filter(({ data }) => data.status === "attempt");
+  assertEquals(attempts.length, 38);
+  for (const { data } of events) {
+    assert(data.status !== "chunk" || data.data !== undefined);
+  }
 });
