@@ -8,7 +8,8 @@
 
 import { generationId, streamFields } from "./client.js";
 import { Comparison } from "./compare.js";
-import { button, byId, choose, element } from "./dom.js";
+import { copyText } from "./clipboard.js";
+import { button, byId, choose } from "./dom.js";
 import { JsonView } from "./json_view.js";
 import { messages, preferredLanguage } from "./messages.js";
 import { Meter } from "./meter.js";
@@ -46,7 +47,7 @@ const wire = new WireList(byId("wire"), byId("wire-note"));
 const meter = new Meter(say);
 const notice = new Notice(say);
 const comparison = new Comparison(say);
-const useThis = new UseThis(say, copyText);
+const useThis = new UseThis(say);
 
 /** @type {FieldStream | undefined} */
 let stream;
@@ -513,25 +514,6 @@ async function meetModel() {
     .catch(() => undefined);
   const name = response?.headers.get("Fieldstream-Model");
   if (name === "demo") form.offerFaults();
-}
-
-/** @param {string} text @returns {Promise<boolean>} Whether it has been copied. */
-async function copyText(text) {
-  return await navigator.clipboard?.writeText(text)
-    .then(() => true, () => false) || copyOldWay(text);
-}
-
-/** Where the page is not served over HTTPS. @param {string} text */
-function copyOldWay(text) {
-  const focused = document.activeElement;
-  const area = /** @type {HTMLTextAreaElement} */ (element("textarea"));
-  area.value = text;
-  (document.querySelector("dialog[open]") ?? document.body).append(area);
-  area.select();
-  const copied = document.execCommand("copy");
-  area.remove();
-  if (focused instanceof HTMLElement) focused.focus();
-  return copied;
 }
 
 /** Keeps what a reload needs. */

@@ -6,6 +6,7 @@
 
 /// <reference lib="dom" />
 
+import { copyText } from "./clipboard.js";
 import { button, byId, choose } from "./dom.js";
 
 /** @typedef {import("./messages.js").Messages} Messages */
@@ -136,14 +137,11 @@ export class UseThis {
   /** @type {Asked} */
   #asked = { url: "" };
 
-  /**
-   * @param {Messages} say
-   * @param {(text: string) => Promise<boolean>} copy
-   */
-  constructor(say, copy) {
+  /** @param {Messages} say */
+  constructor(say) {
     this.#say = say;
     button("use-copy").addEventListener("click", async () => {
-      const copied = await copy(byId("use-code").textContent ?? "");
+      const copied = await copyText(byId("use-code").textContent ?? "");
       byId("use-copied").textContent = copied
         ? this.#say.copied
         : this.#say.copyFailed;
