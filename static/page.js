@@ -10,6 +10,7 @@ import { generationId, streamFields } from "./client.js";
 import { Comparison } from "./compare.js";
 import { copyText } from "./clipboard.js";
 import { button, byId, choose } from "./dom.js";
+import { addressOf } from "./endpoints.js";
 import { JsonView } from "./json_view.js";
 import { messages, preferredLanguage } from "./messages.js";
 import { Meter } from "./meter.js";
@@ -32,7 +33,6 @@ import { WireList } from "./wire.js";
  * @typedef {Question & { id: string, model?: string, tally?: Tally }} Asked
  */
 
-const address = new URL("helloworld", location.href);
 const storageKey = "fieldstream.question";
 
 let language = preferredLanguage();
@@ -159,7 +159,8 @@ view.onField = () => describe();
 // ---- Asking and following
 
 function ask() {
-  if (stream) return;
+  // The browser says what is missing.
+  if (stream || !document.forms.namedItem("ask")?.reportValidity()) return;
   const question = form.read();
   if (question) follow({ id: generationId(), ...question });
 }
@@ -172,7 +173,7 @@ function ask() {
 function follow(question, { lastEventId, state, reloaded = false } = {}) {
   let gone = false;
   asked = question;
-  const { id, prompt, schema } = question;
+  const { id, prompt, schema, path, input } = question;
   notice.hide();
   byId("resumed").hidden = true;
   delete byId("state").dataset["valid"];
@@ -186,11 +187,12 @@ function follow(question, { lastEventId, state, reloaded = false } = {}) {
     if (!lastEventId) showModel("");
   }
   let last = "";
-  const current = streamFields(address, {
+  const current = streamFields(addressOf(path), {
     id,
     headers,
     ...(prompt && { prompt }),
-    ...(schema && { schema }),
+    ...(schema && !path && { schema }),
+    ...(input && { input }),
     ...(lastEventId && { lastEventId, state }),
     onConnection: showConnection,
     onEvent(event) {
@@ -386,9 +388,12 @@ function showEnd({ valid, errors = [], unchecked = [], mended = [], usage }) {
 function showError(error, ended) {
   const { code, path, message } = error;
   const { lastEventId, state } = ended;
+  const question = /** @type {Asked} */ (asked);
+  const isWrongInput = code === "bad_request" && question.input !== undefined;
   const words = () => {
     const { title, advice } = (lastEventId && say.midway[code]) ||
-      say.errors[code] || { title: say.failed, advice: message };
+      isWrongInput && say.wrongInput || say.errors[code] ||
+      { title: say.failed, advice: message };
     const kept = state === undefined ? "" : say.gap + say.kept;
     return { title, text: advice + kept };
   };
@@ -401,12 +406,12 @@ function showError(error, ended) {
     code === "truncated" || code === "refused" ? code : "error",
     () => words().title,
   );
+  if (isWrongInput && form.showWrong(message)) return;
   byId("live").textContent = `${words().title} ${words().text}`;
   if (path !== undefined) {
     view.flush();
     view.markCut(path);
   }
-  const question = /** @type {Asked} */ (asked);
   const carryOn = () =>
     follow(question, lastEventId ? { lastEventId, state } : {});
   // What has not ended may still be written: asking anew would pay twice.
@@ -508,12 +513,13 @@ function showModel(name) {
   if (demo) form.offerFaults();
 }
 
-/** Asks who would answer, which starts nothing. */
-async function meetModel() {
-  const response = await fetch(address, { method: "HEAD" })
-    .catch(() => undefined);
-  const name = response?.headers.get("Fieldstream-Model");
+/** Asks what may be asked, and who would answer, which starts nothing. */
+async function meetServer() {
+  const name = await form.learn(earlier) ??
+    (await fetch(addressOf(), { method: "HEAD" }).catch(() => undefined))
+      ?.headers.get("Fieldstream-Model");
   if (name === "demo") form.offerFaults();
+  if (!asked) begin(idleWords);
 }
 
 /** Keeps what a reload needs. */
@@ -561,7 +567,9 @@ new IntersectionObserver(([entry]) => {
 byId("cut").addEventListener("click", () => stream?.reconnect());
 byId("use-open").addEventListener("click", () => {
   const question = form.read();
-  if (question) useThis.open({ url: address.href, ...question });
+  if (question) {
+    useThis.open({ url: addressOf(question.path).href, ...question });
+  }
 });
 byId("language").addEventListener("click", () => {
   language = language === "zh" ? "en" : "zh";
@@ -576,10 +584,10 @@ byId("language").addEventListener("click", () => {
 addEventListener("pagehide", save);
 setInterval(listen, 1_000);
 
-meetModel();
 const earlier = recall();
 form.fill(earlier);
 if (earlier) {
   showModel(earlier.model ?? "");
   follow(earlier, { lastEventId: `${earlier.id}.0`, reloaded: true });
 }
+meetServer();

@@ -1,6 +1,6 @@
 /**
  * The form: a prompt, the shape of the answer, and what the demo model can be
- * asked to do wrong.
+ * asked to do wrong; or what an address of the server's takes in place of that.
  *
  * @module
  */
@@ -8,21 +8,25 @@
 /// <reference lib="dom" />
 
 import { byId, element, textarea } from "./dom.js";
+import { Endpoints } from "./endpoints.js";
 import { originalFields, presets } from "./presets.js";
 
 /** @typedef {import("./messages.js").Language} Language */
 /** @typedef {import("./messages.js").Messages} Messages */
 /** @typedef {import("./presets.js").Preset} Preset */
 /** @typedef {import("./view.js").Schema} Schema */
+/** @typedef {import("./endpoints.js").Pinned} Pinned */
 
 /**
  * What is asked.
  *
- * @typedef {object} Question
+ * @typedef {object} Prompted
  * @property {string} prompt
  * @property {string} preset
  * @property {Schema} [schema]
  */
+
+/** @typedef {Prompted & Partial<Pinned>} Question */
 
 export class QuestionForm {
   /** Called when another preset has been chosen. */
@@ -32,6 +36,7 @@ export class QuestionForm {
 
   #say;
   #language;
+  #endpoints;
   #preset = "article";
 
   /**
@@ -41,6 +46,8 @@ export class QuestionForm {
   constructor(say, language) {
     this.#say = say;
     this.#language = language;
+    this.#endpoints = new Endpoints(say);
+    this.#endpoints.onChange = () => this.onChange();
     this.#addPresets();
     byId("ask").addEventListener("submit", (event) => {
       event.preventDefault();
@@ -64,6 +71,8 @@ export class QuestionForm {
    * @returns {Question | undefined} None if the schema is not one, which it says.
    */
   read() {
+    const pinned = this.#endpoints.read();
+    if (pinned) return { prompt: "", preset: this.#preset, ...pinned };
     const schema = this.#readSchema();
     if (schema === null) return undefined;
     const prompt = textarea("prompt").value.trim();
@@ -73,7 +82,7 @@ export class QuestionForm {
   /** @param {Question} [question] Default: the first preset. */
   fill(question) {
     this.#choose(question && presets[question.preset] ? question.preset : "");
-    if (!question) return;
+    if (!question || question.path) return;
     textarea("prompt").value = question.prompt;
     textarea("schema").value = source(question.schema);
     this.#preset = question.preset;
@@ -91,6 +100,7 @@ export class QuestionForm {
   speak(say, language) {
     this.#say = say;
     this.#language = language;
+    this.#endpoints.speak(say);
     for (const node of document.querySelectorAll("[data-preset]")) {
       const name = node.getAttribute("data-preset") ?? "";
       node.textContent = say.presetNames[name] ?? name;
@@ -98,6 +108,21 @@ export class QuestionForm {
     textarea("prompt").placeholder = say.promptHint;
     this.#translate();
     this.#listFaults();
+  }
+
+  /**
+   * Shows what the server takes.
+   *
+   * @param {Question} [earlier] What was asked before a reload.
+   * @returns {Promise<string | undefined>} Which model answers, if it tells.
+   */
+  learn(earlier) {
+    return this.#endpoints.learn(earlier);
+  }
+
+  /** @param {string} message @returns {boolean} Whether a field shows it. */
+  showWrong(message) {
+    return this.#endpoints.showWrong(message);
   }
 
   /** Offers what the demo model does wrong if asked to. */

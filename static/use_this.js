@@ -18,6 +18,9 @@ import { button, byId, choose } from "./dom.js";
  * @property {string} url
  * @property {string} [prompt]
  * @property {Record<string, any>} [schema]
+ * @property {string} [path] Where the server has set the question: then neither
+ * prompt nor schema is sent.
+ * @property {Record<string, unknown>} [input] What such a question is filled with.
  */
 
 /**
@@ -26,8 +29,8 @@ import { button, byId, choose } from "./dom.js";
  * @type {Record<string, (asked: Asked) => string>}
  */
 export const recipes = {
-  curl({ url, prompt, schema }) {
-    const body = JSON.stringify({ prompt, schema }, null, 2);
+  curl({ url, ...asked }) {
+    const body = JSON.stringify(question(asked), null, 2);
     return `curl -N ${quoted(url)} \\
   -H 'Accept: text/event-stream' \\
   -H 'Content-Type: application/json' \\
@@ -35,9 +38,12 @@ export const recipes = {
 `;
   },
 
-  EventSource({ url, prompt, schema }) {
+  EventSource({ url, ...asked }) {
     const address = new URL(url);
-    if (prompt) address.searchParams.set("prompt", prompt);
+    const { prompt, schema, input } = question(asked);
+    for (const [name, value] of Object.entries({ ...input, prompt })) {
+      if (value !== undefined) address.searchParams.set(name, String(value));
+    }
     const note = schema
       ? `// EventSource sends no body, and so no schema: the server's own holds
 // (SCHEMA_FILE).
@@ -66,7 +72,9 @@ source.onmessage = ({ data }) => {
       literal(sibling(asked.url, "client.js"))
     };
 
-const stream = streamFields(${literal(asked.url)}, {${members(asked, 1)}
+const stream = streamFields(${literal(asked.url)}, {${
+      members(question(asked), 1)
+    }
   onState: (state) => console.log(state),
   onError: ({ code, message }) => console.error(code, message),
 });
@@ -91,7 +99,7 @@ console.log(status, state);
     return `import { useFieldStream } from "@fieldstream/fieldstream/react";
 
 const url = ${literal(asked.url)};
-const question = {${members(asked, 1)}
+const question = {${members(question(asked), 1)}
 };
 
 export function Answer() {
@@ -107,7 +115,15 @@ export function Answer() {
 `;
   },
 
-  server(asked) {
+  server({ prompt, schema, path, input }) {
+    const words = Object.keys(input ?? {})
+      .map((name) =>
+        `${name.replaceAll(/[`\\$]/g, "\\$&")}: \${input[${literal(name)}]}`
+      );
+    // The server keeps its prompt to itself.
+    const own = path
+      ? `\n      prompt: \`${words.join(", ")}\`, // in words of your own`
+      : "";
     return `import { createFieldStreams } from "@fieldstream/fieldstream/server";
 import { openai } from "@fieldstream/fieldstream/openai";
 
@@ -122,7 +138,9 @@ const streams = createFieldStreams({
 Deno.serve((request) =>
   streams.handle(request, {
     owner: "somebody", // whom your login knows; only they can read on
-    question: () => ({${members(asked, 3)}
+    question: (${input ? "{ input }" : ""}) => ({${own}${
+      members({ ...(prompt && { prompt }), ...(schema && { schema }) }, 3)
+    }
     }),
   })
 );
@@ -185,15 +203,29 @@ export class UseThis {
 }
 
 /**
+ * What a client sends of it.
+ *
+ * @param {Omit<Asked, "url">} asked
+ * @returns {Omit<Asked, "url" | "path">}
+ */
+function question({ prompt, schema, path, input }) {
+  return path ? { ...(input && { input }) } : {
+    ...(prompt && { prompt }),
+    ...(schema && { schema }),
+  };
+}
+
+/**
  * The question as members of an object literal, each on lines of its own.
  *
- * @param {Asked} asked
+ * @param {Omit<Asked, "url">} asked
  * @param {number} depth
  */
-function members({ prompt, schema }, depth) {
+function members({ prompt, schema, input }, depth) {
   const indent = `\n${"  ".repeat(depth)}`;
   return [
     ...prompt ? [`prompt: ${literal(prompt)}`] : [],
+    ...input ? [`input: ${object(input)}`] : [],
     ...schema ? [`schema: ${object(schema)}`] : [],
   ].map((member) => indent + member.replaceAll("\n", indent) + ",").join("");
 }

@@ -57,3 +57,30 @@ Deno.test("code leaves out what is not asked", () => {
     );
   }
 });
+
+Deno.test("code sends to a pinned address its input alone", () => {
+  const url = "http://localhost:5001/api/recipe";
+  const { schema } = asked;
+  const input = { dish: "it's soup", "no-salt": false, "`${": 1 };
+  const pinned = { url, path: "/api/recipe", schema, input };
+  assert(recipes["curl"]!(pinned).includes('"no-salt": false'));
+  for (const [name, recipe] of Object.entries(recipes)) {
+    const code = recipe(pinned);
+    const isServer = name === "server";
+    assertEquals(/"?schema"?:/.test(code), isServer, name);
+    assertEquals(/[{ "]dish"?[:=]|[?&]dish=/.test(code), !isServer, name);
+  }
+  const code = recipes["server"]!(pinned);
+  assert(code.includes("question: ({ input }) => ({"));
+  const [template = ""] = /`dish:.*`/.exec(code) ?? [];
+  assertEquals(
+    new Function("input", `return ${template}`)(input),
+    "dish: it's soup, no-salt: false, `${: 1",
+  );
+  assert(recipes["React"]!(pinned).includes("<h1>{state?.title}</h1>"));
+  const query = /(http\S+)"/.exec(recipes["EventSource"]!(pinned).slice(90))!;
+  assertEquals(
+    [...new URL(query[1]!).searchParams],
+    [["dish", input.dish], ["no-salt", "false"], ["`${", "1"]],
+  );
+});
