@@ -11,7 +11,7 @@ const root = new URL("../", import.meta.url).pathname;
 /** What the examples name, and what runs and checks them. */
 const PACKAGES = [
   ...["hono@4", "@hono/node-server@2", "express@5", "next@16", "react@19"],
-  ...["react-dom@19", "ai@7", "@ai-sdk/openai-compatible@3"],
+  ...["react-dom@19", "vue@3", "ai@7", "@ai-sdk/openai-compatible@3"],
   ...["@anthropic-ai/sdk", "miniflare@4", "esbuild", "node@22", "bun@1"],
   ...["typescript@5", "@types/express@5", "@types/node@22", "@types/react@19"],
   "@cloudflare/workers-types@5",
@@ -331,13 +331,19 @@ async function followCutAndResume(
 Deno.test("the tarball holds what the entries reach, with types for each, and no more", async () => {
   const folder = await install();
   const own = `${folder}/node_modules/@fieldstream/fieldstream`;
-  const { exports } = JSON.parse(
+  const { exports, dependencies } = JSON.parse(
     await Deno.readTextFile(`${own}/package.json`),
   );
   const { exports: entries } = JSON.parse(
     await Deno.readTextFile(`${root}deno.json`),
   );
   assertEquals(Object.keys(exports), Object.keys(entries));
+  // Whoever imports "./react" or "./vue" has one; nobody else gets them.
+  for (const name of ["react", "vue"]) {
+    assert(!Object.hasOwn(dependencies, name), name);
+    const code = await Deno.readTextFile(`${own}/static/${name}.js`);
+    assert(code.includes(` from "${name}"`));
+  }
   const reached = new Set<string>();
   const visit = async (path: string) => {
     if (reached.has(path)) return;
@@ -371,7 +377,9 @@ Deno.test("the tarball holds what the entries reach, with types for each, and no
     // What an entry's own types do not need is there with its module.
     !reached.has(path.replace(/\.d\.ts$/, ".js")) &&
     // Deno makes types of the types of static/ too.
-    !path.endsWith(".d.ts.d.ts")
+    !path.endsWith(".d.ts.d.ts") &&
+    // What React and Vue are here.
+    !path.startsWith("lib/peers/")
   );
   assertEquals(unneeded, []);
   for (const path of held) {
@@ -390,6 +398,21 @@ Deno.test("the examples satisfy tsc --strict, by both ways of resolving", async 
     "entries.ts",
     `import { applyDelta, JsonPatchParser } from "@fieldstream/fieldstream";
      import { streamFields } from "@fieldstream/fieldstream/client";
+     import { useField, useFieldStream } from "@fieldstream/fieldstream/react";
+     import * as vue from "@fieldstream/fieldstream/vue";
+     const answer = useFieldStream<{ title: string }>("/api/recipe", {
+       input: { dish: "soup" },
+       immediate: false,
+       onState: (state) => state.title?.length,
+     });
+     export const title: string | undefined = answer.state?.title;
+     export const field = useField(answer, "/title");
+     export const ref = vue.useFieldStream<{ title: string }>("/api/recipe");
+     export const shown: string | undefined = ref.state.value?.title;
+     // @ts-expect-error There is no such member.
+     answer.state?.name;
+     // @ts-expect-error Nor here.
+     ref.state.value?.name;
      const stream = streamFields("/api/recipe", { prompt: "p" });
      const id: string = stream.id;
      const operations = new JsonPatchParser().write("{");

@@ -7,6 +7,7 @@ const pages = [
   "docs/benchmarks.md",
   "docs/embed.md",
   "docs/endpoints.md",
+  "docs/hooks.md",
   "docs/protocol.md",
   "docs/security.md",
 ];

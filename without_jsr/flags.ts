@@ -45,13 +45,14 @@ if (import.meta.main) {
 export async function readFlags(options: string[]): Promise<string[]> {
   const flags: string[] = [];
   const isTest = options.includes("--tests");
-  const text = await Deno.readTextFile(isTest ? testConfig : ownConfig);
+  const config = isTest ? testConfig : ownConfig;
+  const text = await Deno.readTextFile(config);
   const { imports } = JSON.parse(text);
   const names = Object.keys(standIns);
   if (await canLoad(names.map((name) => jsrSpecifier(name, imports)))) {
     if (isTest) flags.push("--config=tests/deno.json");
   } else {
-    const map = JSON.stringify({ imports: importMap(imports) });
+    const map = JSON.stringify({ imports: importMap(imports, config) });
     flags.push(
       `--import-map=data:application/json,${encodeURIComponent(map)}`,
     );
@@ -119,10 +120,14 @@ async function canLoad(specifiers: string[]): Promise<boolean> {
   return (await download.status).success;
 }
 
-/** A config's npm packages and, for JSR's modules, the stand-ins. */
-function importMap(imports: Record<string, string>): Record<string, string> {
+/** A config's npm packages and files and, for JSR's modules, the stand-ins. */
+function importMap(
+  imports: Record<string, string>,
+  config: URL,
+): Record<string, string> {
   const map: Record<string, string> = {};
   for (const [name, specifier] of Object.entries(imports)) {
+    if (specifier.startsWith(".")) map[name] = new URL(specifier, config).href;
     if (!specifier.startsWith("npm:")) continue;
     map[name] = specifier;
     // Unlike deno.json, an import map has to name a package's modules too.

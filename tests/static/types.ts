@@ -3,10 +3,13 @@
 
 import ts from "typescript";
 
-const folder = new URL("../../static/", import.meta.url).pathname;
+const root = new URL("../../", import.meta.url).pathname;
+const folder = `${root}static/`;
 
 /** The files that have types of their own. */
-const files = ["apply_delta.js", "client.js"];
+const files = [
+  ...["apply_delta.js", "client.js", "field_store.js", "react.js", "vue.js"],
+];
 
 /** What TypeScript makes of the files, by name; and what is wrong with them. */
 export function makeTypes(): { types: Map<string, string>; faults: string[] } {
@@ -24,6 +27,11 @@ export function makeTypes(): { types: Map<string, string>; faults: string[] } {
     moduleResolution: ts.ModuleResolutionKind.Bundler,
     lib: ["lib.esnext.d.ts", "lib.dom.d.ts", "lib.dom.iterable.d.ts"],
     types: [],
+    // As in deno.json: what is needed of them.
+    paths: {
+      react: [`${root}lib/peers/react.d.ts`],
+      vue: [`${root}lib/peers/vue.d.ts`],
+    },
   };
   const host = ts.createCompilerHost(options);
   // The types that are there already are what is made anew.

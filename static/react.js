@@ -1,0 +1,112 @@
+// @ts-self-types="./react.d.ts"
+
+/**
+ * A model's answer in React, field by field: React 18 or later, over client.js.
+ *
+ * @example
+ * ```jsx
+ * const answer = useFieldStream("/api/recipe", { input: { dish: "soup" } });
+ * return answer.state?.items?.map((_, index) =>
+ *   <Item key={index} answer={answer} pointer={`/items/${index}`} />);
+ * // const Item = memo(({ answer, pointer }) => useField(answer, pointer)?.name);
+ * ```
+ *
+ * @module
+ */
+
+import { useCallback, useEffect, useState, useSyncExternalStore } from "react";
+import { fieldStore } from "./field_store.js";
+
+/** @import { FieldAnswer, FieldStreamOptions, Name, Places } from "./field_store.js" */
+
+const NAMES = /** @type {const} */ (
+  ["state", "status", "error", "reasoning", "usage", "isComplete"]
+);
+
+/**
+ * Asks for an answer when the component is mounted, and leaves when it is
+ * unmounted. The component renders when something is new that it has read.
+ *
+ * @template [T=any] What the answer is.
+ * @param {string | URL} url
+ * @param {FieldStreamOptions<T>} [options] Another question is asked by `start`,
+ * or by another `key` of the component.
+ * @returns {FieldAnswer<T>} The same object each time.
+ */
+export function useFieldStream(url, options = {}) {
+  const [{ store, answer, listen, version }] = useState(() =>
+    track(url, options)
+  );
+  useSyncExternalStore(listen, version, version);
+  useEffect(() => {
+    store.url = url;
+    store.options = options;
+  });
+  useEffect(() => {
+    store.mount();
+    return () => store.unmount();
+  }, [store]);
+  return answer;
+}
+
+/**
+ * An answer that knows what of it is read, and when that is new.
+ *
+ * @template T
+ * @param {string | URL} url
+ * @param {FieldStreamOptions<T>} options
+ */
+function track(url, options) {
+  const store = fieldStore(url, options);
+  const used = new Set();
+  let count = 0;
+  const answer = /** @type {FieldAnswer<T>} */ ({ ...store.controls });
+  const isComplete = (/** @type {string} */ pointer) =>
+    store.isComplete(pointer);
+  for (const name of NAMES) {
+    const get = () => {
+      used.add(name);
+      return name === "isComplete" ? isComplete : store[name];
+    };
+    Object.defineProperty(answer, name, { get, enumerable: true });
+  }
+  const listen = (/** @type {() => void} */ onChange) =>
+    store.listen((/** @type {Name} */ name) => {
+      if (!used.has(name)) return;
+      count++;
+      onChange();
+    });
+  return { store, answer, listen, version: () => count };
+}
+
+/**
+ * The value at a JSON Pointer (RFC 6901). The component renders when that
+ * changes, and for no other change of the answer.
+ *
+ * @param {Places} stream What `useFieldStream` or `streamFields` gave.
+ * @param {string} pointer
+ * @returns {any} `undefined` as long as there is none.
+ */
+export function useField(stream, pointer) {
+  const subscribe = useCallback(
+    (/** @type {() => void} */ onChange) => stream.subscribe(pointer, onChange),
+    [stream, pointer],
+  );
+  const value = () => stream.at(pointer);
+  return useSyncExternalStore(subscribe, value, value);
+}
+
+/**
+ * Whether the value there will not change again.
+ *
+ * @param {Places} stream
+ * @param {string} pointer
+ */
+export function useIsComplete(stream, pointer) {
+  const subscribe = useCallback(
+    (/** @type {() => void} */ onChange) => stream.onField(pointer, onChange),
+    [stream, pointer],
+  );
+  const isComplete = () => stream.isComplete(pointer);
+  return useSyncExternalStore(subscribe, isComplete, isComplete);
+}

@@ -1,0 +1,93 @@
+/** Programs for a browser, made of the examples in docs/ and npm's packages. */
+
+import { assert } from "@std/assert";
+
+const root = new URL("../../", import.meta.url).pathname;
+
+/** What the examples name, and what makes programs of them. */
+const PACKAGES = [
+  ...["esbuild", "react@19", "react-dom@19", "vue@3"],
+  ...["@ai-sdk/react@4", "zod@4"],
+];
+
+/** What bundlers fill in. */
+const DEFINED = {
+  "process.env.NODE_ENV": '"development"',
+  __VUE_OPTIONS_API__: "true",
+  __VUE_PROD_DEVTOOLS__: "false",
+  __VUE_PROD_HYDRATION_MISMATCH_DETAILS__: "false",
+};
+
+/** Where what the examples import stands here. */
+const aliases = Object.fromEntries(
+  ["client", "react", "vue"].map((name) => [
+    `@fieldstream/fieldstream/${name}`,
+    `${root}static/${name}.js`,
+  ]),
+);
+
+let installed: Promise<string> | undefined;
+
+/** The folder into which the packages are installed, made once. */
+function install(): Promise<string> {
+  return installed ??= (async () => {
+    const folder = await Deno.makeTempDir({ prefix: "bundle_test_" });
+    await Deno.writeTextFile(`${folder}/package.json`, '{"type":"module"}');
+    const options = ["--no-audit", "--no-fund", "--no-progress"];
+    await run(folder, "npm", ["install", ...options, ...PACKAGES]);
+    return folder;
+  })();
+}
+
+addEventListener("unload", () => {
+  installed?.then((folder) => Deno.removeSync(folder, { recursive: true }));
+});
+
+/** An example of docs/hooks.md, by the name in its first line. */
+export async function example(name: string): Promise<string> {
+  const text = await Deno.readTextFile(`${root}docs/hooks.md`);
+  const [, code] = text.match(
+    new RegExp(`^\`\`\`\\w+ ignore\n// ${name}\n(.*?)^\`\`\``, "ms"),
+  ) ?? [];
+  assert(code !== undefined, `docs/hooks.md has no ${name}`);
+  return code;
+}
+
+/**
+ * One program made of these files, of which the first is the main one.
+ *
+ * @param external What it leaves to others.
+ */
+export async function bundle(
+  files: Record<string, string>,
+  external: string[] = [],
+): Promise<string> {
+  const folder = await install();
+  const own = await Deno.makeTempDir({ dir: folder });
+  for (const [name, code] of Object.entries(files)) {
+    await Deno.writeTextFile(`${own}/${name}`, code);
+  }
+  await run(own, `${folder}/node_modules/.bin/esbuild`, [
+    Object.keys(files)[0]!,
+    ...["--bundle", "--minify", "--format=iife", "--jsx=automatic"],
+    ...["--outfile=program.js", "--log-level=warning"],
+    ...Object.entries(DEFINED).map(([name, as]) => `--define:${name}=${as}`),
+    ...Object.entries(aliases).map(([name, to]) => `--alias:${name}=${to}`),
+    ...external.map((name) => `--external:${name}`),
+    // The modules in static/ find React and Vue here.
+    ...["react", "vue"].filter((name) => !external.includes(name))
+      .map((name) => `--alias:${name}=${folder}/node_modules/${name}`),
+  ]);
+  return await Deno.readTextFile(`${own}/program.js`);
+}
+
+async function run(
+  cwd: string,
+  command: string,
+  args: string[],
+): Promise<void> {
+  const { success, stderr } = await new Deno.Command(command, {
+    ...{ args, cwd, stdout: "null", stderr: "piped" },
+  }).output();
+  assert(success, new TextDecoder().decode(stderr));
+}

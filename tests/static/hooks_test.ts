@@ -1,0 +1,264 @@
+// react.js and vue.js in a real browser: the examples of docs/hooks.md, typed
+// while they stream; and what people have that can stay as it is.
+
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import type { Address } from "../../lib/app/endpoints.ts";
+import { type ModelCall, until } from "../_server.ts";
+import { bundle, example } from "./_bundle.ts";
+import { browserTest, type Stage, type StageOptions } from "./browser.ts";
+
+const ITEMS = 60;
+
+/** Renders of each item: in which frame, and whether it was complete before. */
+const counters = `
+  globalThis.frame = 0;
+  const tick = () => (frame++, requestAnimationFrame(tick));
+  tick();
+  globalThis.renders = {};
+  globalThis.rendered = (pointer) => (renders[pointer] ??= []).push(frame);`;
+
+/** A page that shows the example. */
+const frameworks: Record<string, () => Promise<string>> = {
+  React: async () =>
+    await bundle({
+      "main.jsx": `
+        import { StrictMode, useState } from "react";
+        import { createRoot } from "react-dom/client";
+        import { Answer } from "./react.jsx";
+        ${counters}
+        const root = createRoot(document.body);
+        globalThis.show = (options) => root.render(options &&
+          <StrictMode><Answer url="/helloworld" options={options} /></StrictMode>);`,
+      "react.jsx": (await example("react.jsx")).replace(
+        "const item =",
+        "rendered(pointer);\n  const item =",
+      ),
+    }),
+  Vue: async () =>
+    await bundle({
+      "main.js": `
+        import { createApp } from "vue";
+        import { Answer } from "./vue.js";
+        ${counters}
+        let app;
+        globalThis.show = (options) => {
+          app?.unmount();
+          app = options && createApp(Answer, { url: "/helloworld", options });
+          app?.mount(document.body);
+        };`,
+      "vue.js": (await example("vue.js")).replace(
+        'h("li"',
+        'rendered(pointer) && h("li"',
+      ),
+    }),
+};
+
+/** Loads a program into an empty page of the server. */
+async function load({ open, page, server }: Stage, code: string) {
+  await open(`${server.url}/health`);
+  await page.evaluate('document.body.textContent = ""');
+  await page.evaluate(code);
+}
+
+/** Resolves once the page shows this. */
+async function shows({ page }: Stage, text: string): Promise<void> {
+  await page.waitForFunction(
+    `document.body.textContent.includes(${JSON.stringify(text)})`,
+    { timeout: 120_000 },
+  );
+}
+
+const itemText = (index: number) =>
+  `{"name":"Item ${index}","text":"is good for ${index} and more"}`;
+
+const options: StageOptions = {
+  config: { limits: { lingerSeconds: 600 } },
+};
+
+for (const [name, program] of Object.entries(frameworks)) {
+  browserTest(
+    `${name}: each item is typed, and rendered only while it changes`,
+    async (stage) => {
+      const { page, model, complaints } = stage;
+      await load(stage, await program());
+      const called = model.nextCall();
+      await page.evaluate('show({ prompt: "p" })');
+      const call = await called;
+      call.say('{"items":[');
+      for (let index = 0; index < ITEMS; index++) {
+        const text = (index > 0 ? "," : "") + itemText(index);
+        for (let at = 0; at < text.length; at += 7) {
+          call.say(text.slice(at, at + 7));
+          // Typed while it streams: what is half said is there.
+          if (at === 21 && index % 20 === 0) {
+            await shows(stage, `Item ${index}`);
+          }
+        }
+        await shows(stage, `is good for ${index} and more`);
+      }
+      call.say("]}");
+      call.end();
+      await shows(stage, "end");
+      const renders = await page.evaluate("renders") as Record<
+        string,
+        number[]
+      >;
+      assertEquals(Object.keys(renders).length, ITEMS);
+      // StrictMode renders twice each time.
+      const each = name === "React" ? 2 : 1;
+      for (let index = 0; index < ITEMS; index++) {
+        const frames = renders[`/items/${index}`]!;
+        const perFrame = Map.groupBy(frames, (frame) => frame);
+        const most = Math.max(
+          ...[...perFrame.values()].map((all) => all.length),
+        );
+        assert(most <= each, `${frames}`);
+        // When the next one begins, this one is complete.
+        const next = renders[`/items/${index + 1}`]?.[0] ?? Infinity;
+        assert(frames.at(-1)! <= next, `${frames} ${next}`);
+      }
+      assertEquals(model.calls.length, 1);
+      assertEquals(complaints, []);
+    },
+    options,
+  );
+
+  browserTest(
+    `${name}: a component that was unmounted comes back to a running answer`,
+    async (stage) => {
+      const { page, model, server, complaints } = stage;
+      await load(stage, await program());
+      const called = model.nextCall();
+      const asked = 'show({ prompt: "p", resume: "mine" })';
+      await page.evaluate(asked);
+      const call = await called;
+      call.say('{"items":[{"name":"Kingfisher","text":"bl');
+      await shows(stage, "bl");
+      await page.evaluate("show()");
+      await until(() => server.budgets.openStreams === 0);
+      call.say('ue"},{"name":"Heron"');
+      await page.evaluate(asked);
+      await shows(stage, "blue");
+      await shows(stage, "Heron");
+      call.say("}]}");
+      call.end();
+      await shows(stage, "end");
+      assertEquals(model.calls.length, 1);
+      // What has ended is asked for no more, and is there.
+      await page.evaluate("show()");
+      await page.evaluate(asked);
+      await shows(stage, "Heron");
+      // Again and stop.
+      const again = model.nextCall();
+      await page.click("button");
+      const second: ModelCall = await again;
+      second.say('{"items":[{"name":"Wren"');
+      await shows(stage, "Wren");
+      const stopped = Promise.withResolvers<void>();
+      second.signal.addEventListener("abort", () => stopped.resolve());
+      await page.click("button + button");
+      await stopped.promise;
+      await shows(stage, "stopped");
+      assertEquals(complaints, []);
+    },
+    options,
+  );
+}
+
+const servers: Record<string, () => Promise<string>> = {
+  React: async () =>
+    await bundle({
+      "main.jsx": `
+        import { renderToString } from "react-dom/server.browser";
+        import { Answer } from "./react.jsx";
+        html(renderToString(<Answer url="http://127.0.0.1:1/" options={options} />));`,
+      "react.jsx": await example("react.jsx"),
+    }),
+  Vue: async () =>
+    await bundle({
+      "main.js": `
+        import { createSSRApp } from "vue";
+        import { renderToString } from "vue/server-renderer";
+        import { Answer } from "./vue.js";
+        const url = "http://127.0.0.1:1/";
+        renderToString(createSSRApp(Answer, { url, options })).then(html);`,
+      "vue.js": await example("vue.js"),
+    }),
+};
+
+for (const [name, program] of Object.entries(servers)) {
+  Deno.test({
+    name: `${name}: nothing is fetched where a server renders`,
+    // React opens a message port, and keeps it.
+    sanitizeOps: false,
+    sanitizeResources: false,
+    fn: async () => {
+      let fetched = 0;
+      const options = {
+        resume: "mine",
+        fetch: () => Promise.reject(new Error(`Fetched ${++fetched}`)),
+      };
+      const rendered = Promise.withResolvers<string>();
+      const run = new Function("html", "options", await program());
+      run(rendered.resolve, options);
+      assertStringIncludes(await rendered.promise, "idle");
+      assertEquals(fetched, 0);
+    },
+  });
+}
+
+browserTest(
+  "useObject of the AI SDK reads an address whose format is text",
+  async (stage) => {
+    const { page, model } = stage;
+    await load(
+      stage,
+      await bundle({
+        "main.jsx": `
+        import { createRoot } from "react-dom/client";
+        import { experimental_useObject as useObject } from "@ai-sdk/react";
+        import { z } from "zod";
+        const schema = z.object({ items: z.array(z.object({ name: z.string() })) });
+        function Page() {
+          const { object, submit, error, isLoading } = useObject({
+            api: "/api/items", schema,
+            onFinish: ({ object }) => globalThis.finished = object });
+          globalThis.submit = submit;
+          return <p>{JSON.stringify(object)}{String(isLoading)}{error && "failed"}</p>;
+        }
+        createRoot(document.body).render(<Page />);`,
+      }),
+    );
+    const ask = async (): Promise<ModelCall> => {
+      const called = model.nextCall();
+      await page.evaluate('void submit({ what: "birds" })');
+      return await called;
+    };
+    await page.waitForFunction("globalThis.submit");
+    const call = await ask();
+    assertEquals(call.question.prompt, "Some birds");
+    call.say("Sure: {'items': [{'name': 'King");
+    await shows(stage, '{"items":[{"name":"King"}]}true');
+    call.say("fisher',},]}");
+    call.end();
+    await shows(stage, '{"items":[{"name":"Kingfisher"}]}false');
+    assertEquals(await page.evaluate("finished"), {
+      items: [{ name: "Kingfisher" }],
+    });
+    // A failure is none that looks like an end, also where all seems to be there.
+    const failing = await ask();
+    failing.say('{"items":[{"name":"Wren"}]}');
+    await shows(stage, "Wren");
+    failing.end("content_filter");
+    await shows(stage, "failed");
+  },
+  {
+    config: {
+      addresses: new Map<string, Address>([["/api/items", {
+        prompt: "Some {{what}}",
+        input: { type: "object", properties: { what: { type: "string" } } },
+        format: "text",
+      }]]),
+    },
+  },
+);
