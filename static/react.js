@@ -4,7 +4,7 @@
  * A model's answer in React, field by field: React 18 or later, over client.js.
  *
  * @example
- * ```jsx
+ * ```jsx ignore
  * const answer = useFieldStream("/api/recipe", { input: { dish: "soup" } });
  * return answer.state?.items?.map((_, index) =>
  *   <Item key={index} answer={answer} pointer={`/items/${index}`} />);

@@ -56,11 +56,11 @@ export async function example(name: string): Promise<string> {
 /**
  * One program made of these files, of which the first is the main one.
  *
- * @param external What it leaves to others.
+ * @param external What it leaves to others; then it is a module.
  */
 export async function bundle(
   files: Record<string, string>,
-  external: string[] = [],
+  external?: string[],
 ): Promise<string> {
   const folder = await install();
   const own = await Deno.makeTempDir({ dir: folder });
@@ -69,13 +69,14 @@ export async function bundle(
   }
   await run(own, `${folder}/node_modules/.bin/esbuild`, [
     Object.keys(files)[0]!,
-    ...["--bundle", "--minify", "--format=iife", "--jsx=automatic"],
+    ...["--bundle", "--minify", "--jsx=automatic"],
     ...["--outfile=program.js", "--log-level=warning"],
     ...Object.entries(DEFINED).map(([name, as]) => `--define:${name}=${as}`),
     ...Object.entries(aliases).map(([name, to]) => `--alias:${name}=${to}`),
-    ...external.map((name) => `--external:${name}`),
+    `--format=${external === undefined ? "iife" : "esm"}`,
+    ...external?.map((name) => `--external:${name}`) ?? [],
     // The modules in static/ find React and Vue here.
-    ...["react", "vue"].filter((name) => !external.includes(name))
+    ...["react", "vue"].filter((name) => !external?.includes(name))
       .map((name) => `--alias:${name}=${folder}/node_modules/${name}`),
   ]);
   return await Deno.readTextFile(`${own}/program.js`);

@@ -1,6 +1,7 @@
 // react.js and vue.js in a real browser: the examples of docs/hooks.md, typed
 // while they stream; and what people have that can stay as it is.
 
+import { gzipSync } from "node:zlib";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { Address } from "../../lib/app/endpoints.ts";
 import { type ModelCall, until } from "../_server.ts";
@@ -262,3 +263,17 @@ browserTest(
     },
   },
 );
+
+Deno.test("the client takes at most 6 KB minified and compressed, the hooks 2 KB more each", async () => {
+  const sizeOf = async (name: string): Promise<number> => {
+    const code = `export * from "@fieldstream/fieldstream/${name}";`;
+    const program = await bundle({ "main.js": code }, ["react", "vue"]);
+    return gzipSync(program, { level: 9 }).length;
+  };
+  const client = await sizeOf("client");
+  assert(client > 3_000 && client <= 6 * 1_024, `${client}`);
+  for (const name of ["react", "vue"]) {
+    const more = await sizeOf(name) - client;
+    assert(more > 500 && more <= 2 * 1_024, `${name}: ${more}`);
+  }
+});

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import fc from "fast-check";
 import { failure } from "../../lib/answers/outcome.ts";
-import { Transcript } from "../../lib/answers/transcript.ts";
+import { MARK, Transcript } from "../../lib/answers/transcript.ts";
 import { follow, type FollowOptions } from "../../lib/wire/follow.ts";
 import { type Format, toLines } from "../../lib/wire/forms.ts";
 import { describeOutcome } from "../../lib/wire/messages.ts";
@@ -205,6 +205,21 @@ Deno.test("text fails where the value that was shown was thinking; one that was 
   transcript.finish(end);
   const late = new Connection("text", transcript);
   assertEquals(await late.text(), '{"a":1}');
+});
+
+Deno.test("text goes on where the model was asked to go on, and fails where it was asked anew", async () => {
+  for (const continues of [true, false]) {
+    const transcript = new Transcript();
+    const connection = new Connection("text", transcript);
+    transcript.append("text", '{"a":"b');
+    assertEquals(await connection.read(), '{"a":"b');
+    const why = { reason: "invalid", continues } as const;
+    transcript.add({ type: "attempt", text: MARK, attempt: 2, ...why });
+    transcript.append("text", continues ? 'c"}' : '{"a":"c"}');
+    transcript.finish(end);
+    if (continues) assertEquals(await connection.read(), 'c"}');
+    else await assertRejects(() => connection.read(), Error, "begins anew");
+  }
 });
 
 Deno.test("silence before the value is white space, in it nothing", async () => {
