@@ -95,7 +95,8 @@ export class Server extends Program {
   /** Waits until it says where it listens. */
   async url(): Promise<string> {
     while (this.#url === undefined) {
-      const port = /http:\/\/[^:]+:(\d+)/.exec(await this.line())?.[1];
+      const port = /listens on http:\/\/[^:]+:(\d+)/i.exec(await this.line())
+        ?.[1];
       if (port !== undefined) this.#url = `http://127.0.0.1:${port}`;
     }
     return this.#url;
