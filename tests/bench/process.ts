@@ -1,5 +1,6 @@
 import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
+import type { Limits } from "../../lib/answers/limits.ts";
 import type { Command, Count } from "./client.ts";
 
 const here = (path: string) => new URL(path, import.meta.url).pathname;
@@ -122,24 +123,33 @@ export interface Started {
   server: Server;
 }
 
-/** This server, with the permissions that `deno task start` gives it. */
-export async function startFieldstream(upstreamUrl: string): Promise<Started> {
+const many = 1_000_000_000;
+const LOADED = {
+  // A proxy's request ends with its reader too.
+  lingerSeconds: 0.1,
+  streams: many,
+  streamsPerClient: many,
+  generationsPerMinute: many,
+  resumesPerMinute: many,
+};
+
+/**
+ * This server, with the permissions that `deno task start` gives it.
+ *
+ * @param limits By default those of a server that is loaded by one client.
+ */
+export async function startFieldstream(
+  upstreamUrl: string,
+  limits: Partial<Limits> = LOADED,
+): Promise<Started> {
   const args = await startArguments();
-  const many = 1_000_000_000;
   const begun = performance.now();
   const server = new Server(args, {
     HOST: "127.0.0.1",
     PORT: "0",
     OPENAI_MODEL: "scripted",
     OPENAI_BASE_URL: `${upstreamUrl}/v1`,
-    LIMITS: JSON.stringify({
-      // A proxy's request ends with its reader too.
-      lingerSeconds: 0.1,
-      streams: many,
-      streamsPerClient: many,
-      generationsPerMinute: many,
-      resumesPerMinute: many,
-    }),
+    LIMITS: JSON.stringify(limits),
   });
   return { begun, server };
 }
