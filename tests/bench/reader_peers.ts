@@ -8,8 +8,12 @@
  */
 
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
-import { chat, memoryStream, toServerSentEventsResponse } from "@tanstack/ai";
-import { resumeServerSentEventsResponse } from "@tanstack/ai";
+import {
+  chat,
+  memoryStream,
+  resumeServerSentEventsResponse,
+  toServerSentEventsResponse,
+} from "@tanstack/ai";
 import { openaiCompatible } from "@tanstack/ai-openai/compatible";
 import {
   createTextStreamResponse,

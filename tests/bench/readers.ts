@@ -144,7 +144,7 @@ class Scene implements AsyncDisposable {
     return reader;
   }
 
-  /** Whether somebody has seen the whole answer, each character once. */
+  /** Whether a text is the whole answer, each character once. */
   isWhole(text: string): boolean {
     return text === (this.contender.whole?.(ANSWER) ?? ANSWER);
   }
