@@ -444,17 +444,20 @@ async function kernelMemory(): Promise<number> {
   return Math.round(Number(/^TCP:.* mem (\d+)/m.exec(text)![1]) * 4096 / 1e6);
 }
 
-function start(
+async function start(
   upstream: Upstream,
   limits: Record<string, number> = {},
 ): Promise<ServerProcess> {
-  return ServerProcess.start({
+  const server = await ServerProcess.start({
     OPENAI_MODEL: "attacked",
     OPENAI_BASE_URL: upstream.url,
     // Else all strangers are one client.
     TRUST_PROXY: "true",
     LIMITS: JSON.stringify(limits),
   });
+  // A log that nobody reads would hold it up.
+  server.awaitOutput("\0");
+  return server;
 }
 
 function startUpstream(): Upstream {
