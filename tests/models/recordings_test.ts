@@ -10,7 +10,6 @@ import {
   type ServerEvent,
   startServer,
   stateAfter,
-  TestClock,
 } from "../_server.ts";
 import { Upstream, type UpstreamCall } from "../_upstream.ts";
 
@@ -55,7 +54,7 @@ async function eventsOf(
 ): Promise<ServerEvent[]> {
   await using upstream = new Upstream(script);
   const ask = createAsk(upstream.options());
-  await using server = startServer({ ask, clock: new TestClock() });
+  await using server = startServer({ ask });
   const response = await fetch(`${server.url}/helloworld`);
   const events = await Array.fromAsync(readEvents(response));
   assertEquals(server.errors, []);
