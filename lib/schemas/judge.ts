@@ -693,8 +693,7 @@ export class Judge {
   }
 
   #tell(violation: Violation): void {
-    const { pointer, keyword, values } = violation;
-    const key = `${pointer} ${keyword} ${values}`;
+    const key = identityOf(violation);
     if (this.#violations.has(key)) return;
     this.#violations.set(key, violation);
     if (this.#violations.size === MAX_VIOLATIONS) throw new Stop();
@@ -709,15 +708,27 @@ export class Judge {
   }
 }
 
-/** Adds violations to a list in a table of lists, up to as many as are told. */
+/**
+ * Adds violations to a list in a table of lists, each once, up to as many as are
+ * told: that one is found twice takes no other's place.
+ */
 function keep(
   table: (Violation[] | undefined)[],
   index: number,
   violations: Violation[],
 ): void {
   if (violations.length === 0 || isFull(table[index])) return;
-  const list = [...table[index] ?? [], ...violations];
+  const list = [...table[index] ?? []];
+  for (const violation of violations) {
+    const key = identityOf(violation);
+    if (!list.some((each) => identityOf(each) === key)) list.push(violation);
+  }
   table[index] = list.slice(0, MAX_VIOLATIONS);
+}
+
+/** The same for what is told once. */
+function identityOf({ pointer, keyword, values }: Violation): string {
+  return `${pointer} ${keyword} ${values}`;
 }
 
 function isFull(violations: Violation[] | undefined): boolean {

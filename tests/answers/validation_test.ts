@@ -176,3 +176,25 @@ Deno.test("what a model says while its answer is judged is not heard", async () 
   assertEquals(generation.transcript.length, long.length);
   assert(call.signal.aborted);
 });
+
+Deno.test("what is found twice takes the place of no other violation", async () => {
+  const schema = {
+    if: { dependentSchemas: { a: { propertyNames: false } } },
+    then: {
+      additionalProperties: { allOf: [false, false], type: "object" },
+      unevaluatedItems: false,
+    },
+    else: false,
+  };
+  const text = '{"":0.0,"~1":true,"/":0.0e0,"0":0}';
+  const result = await validateAnswer(
+    transcriptOf(text),
+    schema,
+    {},
+    () => undefined,
+  );
+  assertEquals(
+    sorted(result),
+    sorted(validateAtOnce(schema, JSON.parse(text))),
+  );
+});
