@@ -21,6 +21,9 @@ const SILENT_BYTES = 8_000_000;
 /** After how many bytes others have their turn: a flood may be all there. */
 const TURN_BYTES = 1_048_576;
 
+/** How much text of one event is said at once, in UTF-16 units: some ms. */
+const SAID_AT_ONCE = 16_384;
+
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const BRACE = 0x7b;
@@ -43,7 +46,19 @@ export async function readAnswer(
   onPart: (part: Part) => void,
   toError: ToError,
 ): Promise<void> {
-  const answer = new AnswerReader(onPart, toError);
+  /** Parts that wait for their turn, as one of them is long. */
+  const waiting: Part[] = [];
+  const answer = new AnswerReader((part) => {
+    const isLong = "text" in part && part.text.length > SAID_AT_ONCE;
+    if (!isLong && waiting.length === 0) onPart(part);
+    else waiting.push(...(isLong ? slicesOf(part) : [part]));
+  }, toError);
+  async function sayWaiting(): Promise<void> {
+    for (let part; (part = waiting.shift()) !== undefined;) {
+      onPart(part);
+      await turn();
+    }
+  }
   const decoder = new TextDecoder();
   const { read, cancel } = open(body);
   let buffer = new Uint8Array(READ_SIZE);
@@ -53,16 +68,31 @@ export async function readAnswer(
       const { done, value } = await read(buffer);
       if (done) break;
       answer.read(decoder.decode(value, { stream: true }), value.length);
+      if (waiting.length > 0) await sayWaiting();
       buffer = new Uint8Array(value.buffer as ArrayBuffer);
       bytes += value.length;
       if (bytes < TURN_BYTES) continue;
       bytes = 0;
-      await new Promise((resolve) => setTimeout(resolve, 0));
+      await turn();
     }
     answer.readEnd();
+    await sayWaiting();
   } finally {
     answer.sayThought();
+    waiting.forEach(onPart);
     await cancel().catch(() => {});
+  }
+}
+
+/** Lets others have their turn. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
+}
+
+/** A part whose text is long, in parts. */
+function* slicesOf<P extends Part & { text: string }>(part: P): Generator<P> {
+  for (let at = 0; at < part.text.length; at += SAID_AT_ONCE) {
+    yield { ...part, text: part.text.slice(at, at + SAID_AT_ONCE) };
   }
 }
 

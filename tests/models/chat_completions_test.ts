@@ -201,6 +201,32 @@ Deno.test("a provider's stream is read where bodies are no byte streams", async 
   assert(canceled);
 });
 
+Deno.test("a long text is said in slices, and others have their turn in between", async () => {
+  const long = "a😀".repeat(20_000);
+  const body = bodyOf([
+    encoder.encode(delta({ content: long }) + delta({ content: "b" }) + finish),
+  ]);
+  const said: string[] = [];
+  let turns = 0;
+  const timer = setInterval(() => turns++, 0);
+  await createAsk({ ...options, fetch: body })(
+    question,
+    new AbortController().signal,
+    (part) => {
+      if (part.type === "text") said.push(part.text);
+      if (part.type === "finish") said.push("finished");
+    },
+  );
+  clearInterval(timer);
+  assertEquals(said.join(""), `${long}bfinished`);
+  assertEquals(said.slice(0, 3).map(({ length }) => length), [
+    16_384,
+    16_384,
+    16_384,
+  ]);
+  assertLess(2, turns);
+});
+
 Deno.test("only the first choice is read", async () => {
   const { parts } = await answerTo(
     event({
