@@ -330,9 +330,10 @@ function placeStop() {
 
 /** As if nothing had been asked. @param {() => string} [words] */
 function begin(words = () => say.idle) {
+  // What this page has not asked is not its to forget.
+  if (asked) store(undefined);
   asked = undefined;
   idleWords = words;
-  store(undefined);
   notice.hide();
   for (const id of ["resumed", "figures"]) byId(id).hidden = true;
   clear(form.read()?.schema);
