@@ -211,9 +211,9 @@ export class Generation implements Answer {
   /** What is known of the value: all who read the answer decide alike. */
   readonly beginning: Beginning;
   /** Which shape it has. */
+  readonly schema: JsonSchema | undefined;
   /** How long it goes on that nobody reads, in seconds. */
   readonly linger: number;
-  readonly schema: JsonSchema | undefined;
   readonly #context: GenerationContext;
   readonly #controller = new AbortController();
   readonly #attempts: Attempts;
