@@ -15,7 +15,7 @@ const floors: [pattern: RegExp, floor: number][] = [
   [/^lib\/answers\//, 3],
   [/^lib\/(?:wire|stores)\//, 4],
   [/^lib\/(?:client|react|vue|server|openai|node)\.ts$/, 5],
-  [/^lib\/peers\//, 5],
+  [/^lib\/(?:peers|server)\//, 5],
   [/^lib\/app\//, 6],
   [/^main\.ts$/, 7],
   [/^serve\.ts$/, 8],
