@@ -68,6 +68,13 @@ async function examples(): Promise<Map<string, string>> {
   return new Map([...blocks].map(([, name, code]) => [name!, code!]));
 }
 
+/** What llms.txt has for agents to copy, by the files' names. */
+async function agentsCode(): Promise<Map<string, string>> {
+  const text = await Deno.readTextFile(`${root}llms.txt`);
+  const blocks = text.matchAll(/^```\w+ (\S+)\n(.*?)^```$/gms);
+  return new Map([...blocks].map(([, name, code]) => [name!, code!]));
+}
+
 /** A port that is free now. */
 function freePort(): number {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -207,11 +214,15 @@ class Running implements AsyncDisposable {
   output = "";
   ended = false;
 
-  constructor(cwd: string, [command, ...args]: [string, ...string[]]) {
+  constructor(
+    cwd: string,
+    [command, ...args]: [string, ...string[]],
+    env: Record<string, string> = {},
+  ) {
     this.#process = new Deno.Command(command, {
       args,
       cwd,
-      env: { NO_COLOR: "1", NEXT_TELEMETRY_DISABLED: "1" },
+      env: { NO_COLOR: "1", NEXT_TELEMETRY_DISABLED: "1", ...env },
       stdin: "null",
       stdout: "piped",
       stderr: "piped",
@@ -373,7 +384,8 @@ Deno.test("the tarball holds what the entries reach, with types for each, and no
   };
   await list("");
   const unneeded = held.filter((path) =>
-    !reached.has(path) && !/^(package\.json|README\.md|LICENSE)$/.test(path) &&
+    !reached.has(path) &&
+    !/^(package\.json|README\.md|LICENSE|llms\.txt)$/.test(path) &&
     // What an entry's own types do not need is there with its module.
     !reached.has(path.replace(/\.d\.ts$/, ".js")) &&
     // Deno makes types of the types of static/ too.
@@ -448,6 +460,112 @@ Deno.test("the examples satisfy tsc --strict, by both ways of resolving", async 
     );
   }
 });
+
+Deno.test("what llms.txt says can be done is done by its code alone", async () => {
+  const folder = await install();
+  const text = await Deno.readTextFile(`${root}llms.txt`);
+  assert(text.trimEnd().split("\n").length <= 60);
+  const own = `${folder}/node_modules/@fieldstream/fieldstream`;
+  assertEquals(await Deno.readTextFile(`${own}/llms.txt`), text);
+  const code = await agentsCode();
+  // No block is left out.
+  assertEquals(text.match(/^```./gm)?.length, code.size);
+  const port = freePort();
+  const url = `http://127.0.0.1:${port}/api/recipe`;
+  const at = await Deno.makeTempDir({ dir: folder });
+  const files: Record<string, string> = {
+    "package.json": '{"type":"module"}',
+    ...Object.fromEntries(code),
+    // A browser's are relative.
+    "source.ts": `${
+      code.get("events.ts")!.replace('"/api', `"${new URL(url).origin}/api`)
+    }
+      source.addEventListener("message", () => console.log(JSON.stringify(state)));`,
+    "main.ts": `import { recipe } from "./client.ts";
+      const id = process.argv[2]!;
+      console.log(JSON.stringify(await recipe("${url}", "soup", id)));`,
+  };
+  for (const [name, text] of Object.entries(files)) {
+    await Deno.writeTextFile(`${at}/${name}`, text);
+  }
+  const node = `${folder}/node_modules/.bin/node`;
+  const tsc = `${folder}/node_modules/typescript/bin/tsc`;
+  for (
+    const [module, resolution] of [
+      ["nodenext", "nodenext"],
+      ["esnext", "bundler"],
+    ] as const
+  ) {
+    const how = ["--module", module, "--moduleResolution", resolution];
+    const strict = ["--strict", "--skipLibCheck", "--target", "esnext"];
+    const files = ["--jsx", "react-jsx"];
+    await run(
+      at,
+      node,
+      tsc,
+      "--noEmit",
+      ...how,
+      ...strict,
+      ...files,
+      ...code.keys(),
+    );
+  }
+  await using upstream = new Upstream();
+  await using server = new Running(at, [node, "server.ts"], {
+    OPENAI_API_KEY: "key",
+    OPENAI_BASE_URL: upstream.url,
+    PORT: `${port}`,
+  });
+  await until(() => fetch(url, { method: "HEAD" }), server);
+  const id = makeGenerationId();
+  const first = run(at, node, "main.ts", id);
+  const call = await upstream.nextCall();
+  assertEquals(call.body.messages.at(-1).content, "A recipe for soup");
+  call.say('{"title":"Soup","steps":["Boi');
+  // Another one is cut after the title, and gets the rest by hand.
+  const events = [];
+  for await (const event of readEvents(await fetch(`${url}?id=${id}`))) {
+    events.push(event);
+    if (event.data.data?.steps) break;
+  }
+  const rest = await fetch(`${url}?id=${id}`, {
+    headers: { "Last-Event-ID": events.at(-1)!.id },
+  });
+  call.say('l"]}');
+  call.end();
+  for await (const event of readEvents(rest)) events.push(event);
+  const value = { title: "Soup", steps: ["Boil"] };
+  assertEquals(stateAfter(events), value);
+  // So does the client; and who asks with its id once more sees all of it.
+  for (const said of [await first, await run(at, node, "main.ts", id)]) {
+    assertEquals(lastOf(said), { status: "end", state: value });
+  }
+  assertEquals(upstream.calls.length, 1);
+  assert(server.output.includes("ann end"), server.output);
+  const source = run(at, node, "--experimental-eventsource", "source.ts");
+  const second = await upstream.nextCall();
+  second.say(JSON.stringify(value));
+  second.end();
+  assertEquals(lastOf(await source), value);
+});
+
+/** The last object that a program has printed. */
+function lastOf(output: string): unknown {
+  return JSON.parse(output.match(/^\{.*\}$/gm)?.at(-1) ?? "null");
+}
+
+/** Asks until somebody listens, and leaves the answer alone. */
+async function until(
+  ask: () => Promise<Response>,
+  running: Running,
+): Promise<void> {
+  for (;;) {
+    assert(!running.ended, running.output);
+    const response = await ask().catch(() => undefined);
+    if (response !== undefined) return await response.body?.cancel();
+    await new Promise((done) => setTimeout(done, 100));
+  }
+}
 
 /** What the scripted services of other models say, as they say it. */
 const dialects: Record<string, string[]> = {

@@ -21,7 +21,8 @@ const FOLDER = `${ROOT}/static`;
 const PATH = /^\/(?:\w[\w.-]{0,99})?$/;
 
 /** What the page links to: shown as text, which Markdown is. */
-const DOCUMENTS = /^\/(?:README(?:\.zh-CN)?|docs\/[a-z]{1,20})\.md$/;
+const DOCUMENTS =
+  /^\/(?:llms\.txt|(?:README(?:\.zh-CN)?|docs\/[a-z]{1,20})\.md)$/;
 
 /** A file as it is sent. */
 interface StaticFile {
