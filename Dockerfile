@@ -4,6 +4,8 @@ FROM denoland/deno:2.9.6
 WORKDIR /app
 COPY deno.json deno.lock start.ts main.ts serve.ts ./
 COPY without_jsr ./without_jsr
+COPY README.md README.zh-CN.md llms.txt ./
+COPY docs ./docs
 COPY static ./static
 COPY lib ./lib
 RUN deno cache $(deno run -A without_jsr/flags.ts) main.ts serve.ts lib/app/store.ts

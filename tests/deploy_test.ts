@@ -66,6 +66,11 @@ Deno.test("what the image holds is what the server needs", async () => {
       assertEquals((await health.json()).status, "ok");
       const page = await fetch(`${url}/`);
       assert((await page.text()).includes("<html"));
+      for (const path of ["README.md", "docs/protocol.md", "llms.txt"]) {
+        const text = await fetch(`${url}/${path}`);
+        await text.body?.cancel();
+        assertEquals(text.status, 200, path);
+      }
       break;
     }
     const { done, value } = await reader.read();
