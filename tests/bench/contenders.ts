@@ -1,0 +1,70 @@
+/** Who is measured, and how they are started. */
+
+import {
+  Client,
+  type Server,
+  startFieldstream,
+  startPeer,
+  startUpstream,
+} from "./process.ts";
+import type { Script } from "./upstream.ts";
+
+export const OURS = "fieldstream";
+export const NATIVE = "native proxy";
+export const YARDSTICK = "JavaScript proxy";
+export const PROXIES = [OURS, NATIVE, YARDSTICK];
+/** They do less than is needed: what no server like this one can go below. */
+export const FLOORS = ["floor: read", "floor: copy", "floor: re-send"];
+export const ALL = [
+  ...PROXIES,
+  ...FLOORS,
+  "AI SDK streamText",
+  "AI SDK streamObject",
+  "LangChain.js",
+];
+
+/**
+ * Starts a provider, a client and the contenders, and calls `measure` with each
+ * in turn, round by round; the first round warms up and does not count.
+ */
+export async function withServers(
+  names: string[],
+  rounds: number,
+  measure: (
+    name: string,
+    server: Server,
+    client: Client,
+    counts: boolean,
+  ) => Promise<void>,
+): Promise<void> {
+  await using stack = new AsyncDisposableStack();
+  const upstream = stack.use(startUpstream());
+  const upstreamUrl = await upstream.url();
+  const client = stack.use(new Client());
+  const servers = new Map<string, Server>();
+  for (const name of names) {
+    const server = name === OURS
+      ? (await startFieldstream(upstreamUrl)).server
+      : startPeer(name, upstreamUrl);
+    stack.use(server);
+    await server.url();
+    server.ignoreOutput();
+    servers.set(name, server);
+  }
+  for (let round = 0; round <= rounds; round++) {
+    for (const [name, server] of servers) {
+      await measure(name, server, client, round > 0);
+    }
+  }
+}
+
+/** The address that has a contender answer with a script. */
+export async function urlOf(
+  name: string,
+  server: Server,
+  script: Script,
+): Promise<string> {
+  const path = name === OURS ? "/helloworld" : "/";
+  const prompt = encodeURIComponent(JSON.stringify(script));
+  return `${await server.url()}${path}?prompt=${prompt}`;
+}

@@ -1,0 +1,69 @@
+import {
+  FLOORS,
+  NATIVE,
+  PROXIES,
+  urlOf,
+  withServers,
+  YARDSTICK,
+} from "../contenders.ts";
+import { printTable, Samples, sleep } from "../table.ts";
+import type { Script } from "../upstream.ts";
+
+/** Processor time and added latency where tokens come one by one. */
+export async function printPace(): Promise<void> {
+  const rate = 50;
+  for (
+    const { streams, head, rounds } of [
+      { streams: 200, head: 0, rounds: 5 },
+      { streams: 100, head: 0, rounds: 5 },
+      { streams: 100, head: 200_000, rounds: 5 },
+    ]
+  ) {
+    const script: Script = { kind: "clock", size: 1e6, rate, head };
+    const costs = new Samples();
+    const percents = [10, 50, 90, 99];
+    const latencies = percents.map(() => new Samples());
+    // The first floor shows nothing of what comes.
+    const names = [...PROXIES, ...FLOORS.slice(1)];
+    await withServers(names, rounds, async (name, server, client, counts) => {
+      const url = await urlOf(name, server, script);
+      await client.run({ do: "open", url, streams });
+      await sleep(3000);
+      await client.run({ do: "count" });
+      const before = server.cpu();
+      await sleep(3000);
+      const count = await client.run({ do: "count" });
+      const cost = (server.cpu() - before) * 1000 / count.tokens;
+      await client.run({ do: "close" });
+      await sleep(1000);
+      if (count.tokens < 0.9 * streams * rate * count.seconds) {
+        console.error(`(${name} could not keep up in one round)`);
+      }
+      if (!counts) return;
+      costs.add(name, cost);
+      for (const [place, percent] of percents.entries()) {
+        latencies[place]!.add(name, count.latencies[percent]! / 1000);
+      }
+    });
+    printTable(
+      `${streams} streams of ${rate} tokens a second, ` +
+        `behind ${head.toLocaleString("en")} characters each: processor time ` +
+        "of a token, and milliseconds from the provider's write to the " +
+        "client's read",
+      [
+        "",
+        "µs",
+        `to the ${YARDSTICK}`,
+        `to the ${NATIVE}`,
+        ...percents.map((percent) => `p${percent} ms`),
+      ],
+      costs.names.map((name) => [
+        name,
+        costs.median(name).toPrecision(3),
+        costs.ratio(name, YARDSTICK),
+        costs.ratio(name, NATIVE),
+        ...latencies.map((samples) => samples.median(name).toFixed(2)),
+      ]),
+    );
+  }
+}
