@@ -23,10 +23,12 @@ export type Command =
   /** Closes all streams. */
   | { do: "close" };
 
-/** What it answers. */
+/** What it answers; how many have begun where streams are to be opened. */
 export interface Count {
   /** Streams that have ended, each with the ending that was asked for. */
   ended: number;
+  /** Streams that have ended otherwise. */
+  broken: number;
   bytes: number;
   /** Tokens that hold the time at which they were written. */
   tokens: number;
@@ -38,6 +40,12 @@ export interface Count {
 const BUFFER_SIZE = 65536;
 const DIGITS = 11;
 
+/** What a response begins with that has something to read. */
+const OK = "HTTP/1.1 200 ";
+
+/** How many streams are opened at once. */
+const OPENING = 16;
+
 /** How much of what came last is looked at for the stream's end. */
 const TAIL = 400;
 const latin1 = new TextDecoder("latin1");
@@ -45,23 +53,19 @@ const encoder = new TextEncoder();
 
 class Load {
   #ended = 0;
+  #broken = 0;
   #bytes = 0;
   #latencies: number[] = [];
   #since = performance.now();
   readonly #open = new Set<Deno.TcpConn>();
 
-  async run(command: Command): Promise<Count | null> {
+  async run(command: Command): Promise<Count | number | null> {
     switch (command.do) {
       case "repeat":
         await this.#repeat(command);
         return this.#count();
       case "open":
-        for (let number = 0; number < command.streams; number++) {
-          const begun = Promise.withResolvers<void>();
-          this.#read(command.url, "", begun.resolve).catch(() => {});
-          await begun.promise;
-        }
-        return null;
+        return await this.#openAll(command);
       case "count":
         return this.#count();
       case "close":
@@ -69,6 +73,23 @@ class Load {
         this.#open.clear();
         return null;
     }
+  }
+
+  /** Opens streams that go on; gives the number of those that have begun. */
+  async #openAll(
+    { url, streams }: Extract<Command, { do: "open" }>,
+  ): Promise<number> {
+    let left = streams;
+    let begun = 0;
+    await Promise.all(Array.from({ length: OPENING }, async () => {
+      while (left-- > 0) {
+        const tried = Promise.withResolvers<boolean>();
+        this.#read(url, "", () => tried.resolve(true))
+          .catch(() => tried.resolve(false));
+        if (await tried.promise) begun++;
+      }
+    }));
+    return begun;
   }
 
   async #repeat(
@@ -93,13 +114,19 @@ class Load {
         ),
       );
       const buffer = new Uint8Array(BUFFER_SIZE);
+      let begun = false;
       let rest = "";
       while (true) {
         const count = await connection.read(buffer);
         if (count === null) throw new Error("Cannot read: the stream broke");
-        onBegun?.();
         this.#bytes += count;
         rest = this.#readTokens(rest, buffer.subarray(0, count));
+        if (!begun) {
+          const status = latin1.decode(buffer.subarray(0, OK.length));
+          if (status !== OK) throw new Error(`Cannot read: ${status}`);
+          begun = true;
+          onBegun?.();
+        }
         if (!rest.endsWith("\r\n0\r\n\r\n")) continue;
         if (!rest.includes(ending)) {
           throw new Error(`Cannot read: the stream ended with ${rest}`);
@@ -107,6 +134,10 @@ class Load {
         this.#ended++;
         return;
       }
+    } catch (error) {
+      // Not if it was closed here.
+      if (this.#open.has(connection)) this.#broken++;
+      throw error;
     } finally {
       if (this.#open.delete(connection)) connection.close();
     }
@@ -130,6 +161,7 @@ class Load {
     const sorted = Float64Array.from(this.#latencies).sort();
     const count: Count = {
       ended: this.#ended,
+      broken: this.#broken,
       bytes: this.#bytes,
       tokens: sorted.length,
       seconds: (now - this.#since) / 1000,
@@ -138,7 +170,7 @@ class Load {
         return Math.round(sorted[place] ?? 0);
       }),
     };
-    this.#ended = this.#bytes = 0;
+    this.#ended = this.#broken = this.#bytes = 0;
     this.#latencies = [];
     this.#since = now;
     return count;

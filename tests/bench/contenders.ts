@@ -4,6 +4,7 @@ import {
   Client,
   type Server,
   startFieldstream,
+  type StartOptions,
   startPeer,
   startUpstream,
 } from "./process.ts";
@@ -23,19 +24,25 @@ export const ALL = [
   "LangChain.js",
 ];
 
+/** A contender's turn. */
+export interface Turn {
+  name: string;
+  server: Server;
+  client: Client;
+  upstream: Server;
+  /** Counted from 0, which warms up and does not count. */
+  round: number;
+}
+
 /**
  * Starts a provider, a client and the contenders, and calls `measure` with each
- * in turn, round by round; the first round warms up and does not count.
+ * in turn, round by round. Round 0 warms up and does not count.
  */
 export async function withServers(
   names: string[],
   rounds: number,
-  measure: (
-    name: string,
-    server: Server,
-    client: Client,
-    counts: boolean,
-  ) => Promise<void>,
+  measure: (turn: Turn) => Promise<void>,
+  options?: StartOptions,
 ): Promise<void> {
   await using stack = new AsyncDisposableStack();
   const upstream = stack.use(startUpstream());
@@ -44,7 +51,7 @@ export async function withServers(
   const servers = new Map<string, Server>();
   for (const name of names) {
     const server = name === OURS
-      ? (await startFieldstream(upstreamUrl)).server
+      ? (await startFieldstream(upstreamUrl, options)).server
       : startPeer(name, upstreamUrl);
     stack.use(server);
     await server.url();
@@ -53,7 +60,7 @@ export async function withServers(
   }
   for (let round = 0; round <= rounds; round++) {
     for (const [name, server] of servers) {
-      await measure(name, server, client, round > 0);
+      await measure({ name, server, client, upstream, round });
     }
   }
 }

@@ -18,16 +18,23 @@ export function article(size: number): string {
   return JSON.stringify({ title: "On streams", text: prose(length) });
 }
 
-/** A document that is an array of small objects. */
-export function table(rows: number): string {
+/** A document that is an array of small objects, under that name. */
+export function table(rows: number, name = "items"): string {
   return JSON.stringify({
-    items: Array.from({ length: rows }, (_, id) => ({
+    [name]: Array.from({ length: rows }, (_, id) => ({
       id,
       name: `Row number ${id}`,
       note: PROSE.slice(0, 60),
       done: id % 3 === 0,
     })),
   });
+}
+
+/** The same, of about `size` units, as the AI SDK asks for arrays. */
+export function rows(size: number): string {
+  let count = 1;
+  while (table(count, "elements").length < size) count++;
+  return table(count, "elements");
 }
 
 /** A document of objects in arrays in objects: JSON of about `size` units. */

@@ -62,18 +62,20 @@ export class Program implements AsyncDisposable {
     await this.#input.write(new TextEncoder().encode(`${line}\n`));
   }
 
-  /** The processor time that it has used, in milliseconds (proc(5), stat). */
+  /** The processor time that it has used, in milliseconds. */
   cpu(): number {
-    const stat = Deno.readTextFileSync(`/proc/${this.#child.pid}/stat`);
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    const ticksPerSecond = 100;
-    return (Number(fields[11]) + Number(fields[12])) * 1000 / ticksPerSecond;
+    return cpuOf(this.#child.pid);
   }
 
   /** The memory that it holds, in bytes (proc(5), status: VmRSS). */
   memory(): number {
     const status = Deno.readTextFileSync(`/proc/${this.#child.pid}/status`);
     return Number(/VmRSS:\s*(\d+)/.exec(status)![1]) * 1024;
+  }
+
+  /** How many descriptors it has open (proc(5), fd). */
+  descriptors(): number {
+    return [...Deno.readDirSync(`/proc/${this.#child.pid}/fd`)].length;
   }
 
   /** Ends it. */
@@ -87,6 +89,14 @@ export class Program implements AsyncDisposable {
     running.delete(this.#child);
     await this.#input.close().catch(() => {});
   }
+}
+
+/** The processor time that a process has used, in milliseconds (proc(5), stat). */
+export function cpuOf(pid: number): number {
+  const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const ticksPerSecond = 100;
+  return (Number(fields[11]) + Number(fields[12])) * 1000 / ticksPerSecond;
 }
 
 /** A process that listens on a port of this machine. */
@@ -133,23 +143,30 @@ const LOADED = {
   resumesPerMinute: many,
 };
 
-/**
- * This server, with the permissions that `deno task start` gives it.
- *
- * @param limits By default those of a server that is loaded by one client.
- */
+/** How this server is started. */
+export interface StartOptions {
+  /** By default those of a server that is loaded by one client. */
+  limits?: Partial<Limits>;
+  /** Settings beyond these. */
+  env?: Record<string, string>;
+  /** Of `deno run`, beyond those of `deno task start`. */
+  flags?: string[];
+}
+
+/** This server, with the permissions that `deno task start` gives it. */
 export async function startFieldstream(
   upstreamUrl: string,
-  limits: Partial<Limits> = LOADED,
+  { limits = LOADED, env = {}, flags = [] }: StartOptions = {},
 ): Promise<Started> {
-  const args = await startArguments();
+  const [run, ...args] = await startArguments();
   const begun = performance.now();
-  const server = new Server(args, {
+  const server = new Server([run!, ...flags, ...args], {
     HOST: "127.0.0.1",
     PORT: "0",
     OPENAI_MODEL: "scripted",
     OPENAI_BASE_URL: `${upstreamUrl}/v1`,
     LIMITS: JSON.stringify(limits),
+    ...env,
   });
   return { begun, server };
 }
@@ -191,9 +208,10 @@ export class Client extends Program {
   }
 
   /** Has it do something. */
-  async run(command: Command & { do: "open" | "close" }): Promise<null>;
+  async run(command: Command & { do: "open" }): Promise<number>;
+  async run(command: Command & { do: "close" }): Promise<null>;
   async run(command: Command & { do: "repeat" | "count" }): Promise<Count>;
-  async run(command: Command): Promise<Count | null> {
+  async run(command: Command): Promise<Count | number | null> {
     await this.send(JSON.stringify(command));
     return JSON.parse(await this.line());
   }

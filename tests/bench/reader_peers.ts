@@ -96,7 +96,9 @@ function post(path: string, body: unknown, headers = {}): Sent {
 const fieldstream: Contender = {
   name: "fieldstream",
   async start(baseURL) {
-    const { server } = await startFieldstream(baseURL.replace(/\/v1$/, ""), {});
+    const { server } = await startFieldstream(baseURL.replace(/\/v1$/, ""), {
+      limits: {},
+    });
     const url = await server.url();
     return { url, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
   },

@@ -7,17 +7,24 @@
  */
 
 import { endWithParent } from "./end_with_parent.ts";
-import { article, cut, report } from "./documents.ts";
+import { article, cut, report, rows } from "./documents.ts";
 
 /** What is asked for, by way of the prompt. */
 export interface Script {
-  kind: "article" | "report" | "clock";
+  kind: "article" | "report" | "rows" | "clock";
   /** The answer's length in UTF-16 units. */
   size: number;
   /** Tokens a second; 0 is as fast as the reader reads. */
   rate: number;
   /** How much comes as the first token, in UTF-16 units. */
   head?: number;
+  /** With a pace: what is to be released before anything follows the head. */
+  hold?: string;
+}
+
+/** A prompt that releases all answers that are held under a name. */
+export interface Release {
+  release: string;
 }
 
 const encoder = new TextEncoder();
@@ -42,11 +49,28 @@ async function serve(connection: Deno.TcpConn): Promise<void> {
     if (end < 4 || length < end + Number(size)) continue;
     // No client sends its next request before it has this answer.
     length = 0;
-    await answer(connection, readScript(request.slice(end)));
+    const script = readPrompt(request.slice(end));
+    if ("release" in script) release(script.release);
+    await answer(connection, "release" in script ? NOTHING : script);
   }
 }
 
-function readScript(body: string): Script {
+const NOTHING: Script = { kind: "article", size: 0, rate: 0 };
+
+/** What holds the answers, by its name. */
+const holds = new Map<string, PromiseWithResolvers<void>>();
+
+function heldBy(name: string): Promise<void> {
+  const hold = holds.get(name) ?? Promise.withResolvers<void>();
+  holds.set(name, hold);
+  return hold.promise;
+}
+
+function release(name: string): void {
+  holds.get(name)?.resolve();
+}
+
+function readPrompt(body: string): Script | Release {
   const { content } = JSON.parse(body).messages.at(-1);
   return JSON.parse(typeof content === "string" ? content : content[0].text);
 }
@@ -65,6 +89,12 @@ async function answer(to: Deno.TcpConn, script: Script): Promise<void> {
     // All streams have a phase of their own: tokens come one by one.
     const interval = 1000 / script.rate;
     const frames = framesOf(script)[Symbol.iterator]();
+    if (script.hold !== undefined) {
+      for (const _ of ["the role", "the head"]) {
+        await write(to, frames.next().value!);
+      }
+      await heldBy(script.hold);
+    }
     let due = performance.now() + Math.random() * interval;
     while (true) {
       await sleep(due - performance.now());
@@ -92,6 +122,7 @@ const cache = new Map<string, Uint8Array[]>();
 
 /** The text that a script makes the model write. */
 export function answerText({ kind, size }: Script): string {
+  if (kind === "rows") return rows(size);
   return kind === "report" ? report(size) : article(size);
 }
 

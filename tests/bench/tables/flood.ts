@@ -23,7 +23,7 @@ export async function printFlood(): Promise<void> {
     const script: Script = { kind: "article", size, rate: 0 };
     const tokens = cut(answerText(script)).length;
     const costs = new Samples();
-    await withServers(ALL, rounds, async (name, server, client, counts) => {
+    await withServers(ALL, rounds, async ({ name, server, client, round }) => {
       const load = {
         do: "repeat",
         url: await urlOf(name, server, script),
@@ -40,7 +40,7 @@ export async function printFlood(): Promise<void> {
       const before = server.cpu();
       const { ended } = await client.run({ ...load, seconds: 2 });
       const cost = (server.cpu() - before) * 1000 / (ended * tokens);
-      if (counts) costs.add(name, cost);
+      if (round > 0) costs.add(name, cost);
     });
     printTable(
       `Processor time of a token: answers of ${size / 1024} KB (${tokens} ` +

@@ -10,7 +10,7 @@ export async function printMemory(): Promise<void> {
   const each = new Samples();
   for (let round = 0; round < 3; round++) {
     for (const name of PROXIES) {
-      await withServers([name], 0, async (_name, server, client) => {
+      await withServers([name], 0, async ({ server, client }) => {
         const url = await urlOf(name, server, script);
         await client.run({ do: "open", url, streams: few });
         const before = await settledMemory(server);
@@ -34,7 +34,7 @@ export async function printMemory(): Promise<void> {
   for (const head of [2_000, 500_000]) {
     const followers = new Samples();
     for (let round = 0; round < 3; round++) {
-      await withServers([OURS], 0, async (name, server, client) => {
+      await withServers([OURS], 0, async ({ name, server, client }) => {
         const id = crypto.randomUUID().replaceAll("-", "").slice(0, 22);
         const followed: Script = { ...script, head };
         const url = `${await urlOf(name, server, followed)}&id=${id}`;

@@ -25,26 +25,30 @@ export async function printPace(): Promise<void> {
     const latencies = percents.map(() => new Samples());
     // The first floor shows nothing of what comes.
     const names = [...PROXIES, ...FLOORS.slice(1)];
-    await withServers(names, rounds, async (name, server, client, counts) => {
-      const url = await urlOf(name, server, script);
-      await client.run({ do: "open", url, streams });
-      await sleep(3000);
-      await client.run({ do: "count" });
-      const before = server.cpu();
-      await sleep(3000);
-      const count = await client.run({ do: "count" });
-      const cost = (server.cpu() - before) * 1000 / count.tokens;
-      await client.run({ do: "close" });
-      await sleep(1000);
-      if (count.tokens < 0.9 * streams * rate * count.seconds) {
-        console.error(`(${name} could not keep up in one round)`);
-      }
-      if (!counts) return;
-      costs.add(name, cost);
-      for (const [place, percent] of percents.entries()) {
-        latencies[place]!.add(name, count.latencies[percent]! / 1000);
-      }
-    });
+    await withServers(
+      names,
+      rounds,
+      async ({ name, server, client, round }) => {
+        const url = await urlOf(name, server, script);
+        await client.run({ do: "open", url, streams });
+        await sleep(3000);
+        await client.run({ do: "count" });
+        const before = server.cpu();
+        await sleep(3000);
+        const count = await client.run({ do: "count" });
+        const cost = (server.cpu() - before) * 1000 / count.tokens;
+        await client.run({ do: "close" });
+        await sleep(1000);
+        if (count.tokens < 0.9 * streams * rate * count.seconds) {
+          console.error(`(${name} could not keep up in one round)`);
+        }
+        if (round === 0) return;
+        costs.add(name, cost);
+        for (const [place, percent] of percents.entries()) {
+          latencies[place]!.add(name, count.latencies[percent]! / 1000);
+        }
+      },
+    );
     printTable(
       `${streams} streams of ${rate} tokens a second, ` +
         `behind ${head.toLocaleString("en")} characters each: processor time ` +
