@@ -22,32 +22,42 @@ function readFlags(): Promise<string[]> {
   })();
 }
 
+/** The port at which it says that it listens. */
+const LISTENS = /listens on http:\/\/127\.0\.0\.1:(\d+)\//;
+
 /** A server that runs. */
 export class ServerProcess implements AsyncDisposable {
-  /** With no slash at its end. */
-  readonly url: string;
   readonly status: Promise<Deno.CommandStatus>;
   /** What it has written to standard output. */
   output = "";
   readonly #process: Deno.ChildProcess;
   readonly #terminal: boolean;
-  readonly #chunks: AsyncIterator<string>;
+  #hasEnded = false;
+  #news = Promise.withResolvers<void>();
 
-  private constructor(
-    process: Deno.ChildProcess,
-    { terminal, chunks, output, port }: {
-      terminal: boolean;
-      chunks: AsyncIterator<string>;
-      output: string;
-      port: string;
-    },
-  ) {
+  private constructor(process: Deno.ChildProcess, terminal: boolean) {
     this.#process = process;
     this.#terminal = terminal;
-    this.#chunks = chunks;
-    this.output = output;
     this.status = process.status;
-    this.url = `http://127.0.0.1:${port}`;
+    this.#read();
+  }
+
+  /** Whoever does not read would stop it when the pipe is full. */
+  async #read(): Promise<void> {
+    const text = this.#process.stdout.pipeThrough(
+      new TextDecoderStream() as TransformStream<Uint8Array, string>,
+    );
+    for await (const chunk of text) {
+      this.output += chunk;
+      this.#tell();
+    }
+    this.#hasEnded = true;
+    this.#tell();
+  }
+
+  #tell(): void {
+    this.#news.resolve();
+    this.#news = Promise.withResolvers();
   }
 
   /**
@@ -82,24 +92,19 @@ export class ServerProcess implements AsyncDisposable {
       stdout: "piped",
       stderr: "inherit",
     }).spawn();
-    const text = process.stdout.pipeThrough(
-      new TextDecoderStream() as TransformStream<Uint8Array, string>,
-    );
-    const chunks = text[Symbol.asyncIterator]();
-    let output = "";
-    for (;;) {
-      const port = /listens on http:\/\/127\.0\.0\.1:(\d+)\//.exec(output)?.[1];
-      if (port !== undefined) {
-        const rest = { terminal, chunks, output, port };
-        return new ServerProcess(process, rest);
-      }
-      const { done, value } = await chunks.next();
-      if (done) {
-        await process.status;
-        throw new Error(`Cannot start the server: ${output}`);
-      }
-      output += value;
+    const server = new ServerProcess(process, terminal);
+    await server.#until(() => server.url !== "");
+    if (server.url === "") {
+      await process.status;
+      throw new Error(`Cannot start the server: ${server.output}`);
     }
+    return server;
+  }
+
+  /** With no slash at its end. */
+  get url(): string {
+    const port = LISTENS.exec(this.output)?.[1];
+    return port === undefined ? "" : `http://127.0.0.1:${port}`;
   }
 
   /** Its process, or that of its terminal. */
@@ -119,13 +124,13 @@ export class ServerProcess implements AsyncDisposable {
     writer.releaseLock();
   }
 
-  /** Reads its output until that holds a text, or ends. */
+  /** Resolves when its output holds a text, or has ended. */
   async awaitOutput(text: string): Promise<void> {
-    while (!this.output.includes(text)) {
-      const { done, value } = await this.#chunks.next();
-      if (done) return;
-      this.output += value;
-    }
+    await this.#until(() => this.output.includes(text));
+  }
+
+  async #until(condition: () => boolean): Promise<void> {
+    while (!condition() && !this.#hasEnded) await this.#news.promise;
   }
 
   /** Kills it, if it still runs. */
@@ -135,7 +140,7 @@ export class ServerProcess implements AsyncDisposable {
     } catch {
       // It has ended by itself.
     }
-    await this.awaitOutput("\0");
+    await this.#until(() => false);
     await this.status;
     if (this.#terminal) await this.#process.stdin.close();
   }

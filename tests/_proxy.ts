@@ -15,16 +15,16 @@ export interface Proxy extends AsyncDisposable {
 /**
  * Starts a proxy on a free port of this machine.
  *
- * @param target What it leads to.
+ * @param target What it leads to; of several, each connection to any of them.
  * @param filter Makes the filter of each connection. Without it all passes.
  * @param options How long it holds back what comes, each way, in milliseconds.
  */
 export function startProxy(
-  target: string,
+  target: string | readonly string[],
   filter: () => Filter = () => (bytes) => bytes,
   { delay = 0 }: { delay?: number } = {},
 ): Proxy {
-  const { hostname, port } = new URL(target);
+  const targets = [target].flat().map((url) => new URL(url));
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const open = new Set<Deno.TcpConn>();
   const pipes = new Set<Promise<void>>();
@@ -60,6 +60,8 @@ export function startProxy(
   async function accept(): Promise<void> {
     for await (const client of listener) {
       open.add(client);
+      const { hostname, port } =
+        targets[Math.floor(Math.random() * targets.length)]!;
       try {
         const server = await Deno.connect({ hostname, port: Number(port) });
         open.add(server);
@@ -96,12 +98,17 @@ export function startProxy(
   };
 }
 
-/** A filter that breaks a connection after so many bytes. */
-export function cutAfter(bytes: number): Filter {
+/**
+ * A filter that breaks a connection after so many bytes.
+ *
+ * @param onCut Called when it breaks.
+ */
+export function cutAfter(bytes: number, onCut: () => void = () => {}): Filter {
   let rest = bytes;
   return (piece) => {
     const passed = piece.subarray(0, rest);
     rest -= passed.length;
+    if (passed.length < piece.length) onCut();
     return passed;
   };
 }

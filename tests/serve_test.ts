@@ -1,10 +1,10 @@
 // `deno task serve`: several workers in one process, which share a store.
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { makeGenerationId } from "../lib/answers/id.ts";
 import { SETTINGS } from "../lib/app/settings.ts";
-import { cutAfterEvent, startProxy } from "./_proxy.ts";
+import { Answers, checkExactlyOnce, PATIENT_LIMITS } from "./_exactly_once.ts";
 import { readEvents, type ServerEvent, stateAfter } from "./_server.ts";
+import { hasRedis, RedisServer } from "./stores/_redis.ts";
 import { Upstream } from "./_upstream.ts";
 import { readFlags } from "../without_jsr/flags.ts";
 
@@ -81,70 +81,54 @@ class Task implements AsyncDisposable {
 }
 
 function settings(upstream: Upstream): Record<string, string> {
-  return {
-    OPENAI_BASE_URL: upstream.url,
-    OPENAI_MODEL: "m",
-    LIMITS: JSON.stringify({
-      streamsPerClient: 1000,
-      generationsPerMinute: 1000,
-      resumesPerMinute: 100_000,
-      drainSeconds: 5,
-      lingerSeconds: 60,
-    }),
-  };
+  return { OPENAI_BASE_URL: upstream.url, OPENAI_MODEL: "m" };
 }
 
-Deno.test("exactly once over the workers of one server", async () => {
-  const answer = { title: "😀 one", tags: ["a", "b"], n: 1.5 };
-  const text = JSON.stringify(answer);
+/** Reads answers of the task's workers, and then looks at what it has left. */
+async function checkWorkers(
+  env: Record<string, string>,
+  look: (task: Task) => Promise<void>,
+): Promise<void> {
+  const answers = new Answers();
   await using upstream = new Upstream((call) => {
-    let at = 0;
-    const timer = setInterval(() => {
-      if (!call.open || at >= text.length) {
-        clearInterval(timer);
-        if (call.open) call.end();
-        return;
-      }
-      call.say(text.slice(at, at += 3));
-    }, 5);
+    const { content } = call.body.messages.at(-1);
+    answers.say(content, call, () => call.open);
   });
-  await using task = await Task.start(settings(upstream));
-  let cuts = 0;
-  await using proxy = startProxy(task.url, () => cutAfterEvent(() => cuts++));
-  const runs = Array.from({ length: 200 }, async () => {
-    const id = makeGenerationId();
-    const seen: ServerEvent[] = [];
-    while (!seen.at(-1)?.id.endsWith(".end")) {
-      const last = seen.at(-1)?.id;
-      try {
-        const response = await fetch(`${proxy.url}/helloworld?id=${id}`, {
-          headers: last === undefined ? {} : { "last-event-id": last },
-        });
-        if (response.status === 503) {
-          await response.body!.cancel();
-          continue;
-        }
-        assertEquals(response.status, 200);
-        for await (const event of readEvents(response)) seen.push(event);
-      } catch (error) {
-        // It was cut.
-        if (!(error instanceof TypeError)) throw error;
-      }
-    }
-    assertEquals(seen.at(-1)?.data.status, "end");
-    assertEquals(stateAfter(seen), answer);
+  const limits = { LIMITS: PATIENT_LIMITS };
+  await using task = await Task.start({
+    ...settings(upstream),
+    ...limits,
+    ...env,
   });
-  await Promise.all(runs);
-  assertEquals(upstream.calls.length, 200);
-  assert(cuts > 200, `${cuts} cuts`);
-  // All of it in the file, which is the task's own default.
-  const { size } = await Deno.stat(`${task.folder}/answers.db`);
-  assert(size > 0);
+  await checkExactlyOnce([task.url], answers);
+  await look(task);
+}
+
+Deno.test("exactly once over the workers of one server: SQLite", async () => {
+  await checkWorkers({}, async ({ folder }) => {
+    // All of it in the file, which is the task's own default.
+    const { size } = await Deno.stat(`${folder}/answers.db`);
+    assert(size > 0);
+  });
+});
+
+Deno.test({
+  name: "exactly once over the workers of one server: Redis",
+  ignore: !hasRedis,
+  async fn() {
+    await using redis = await RedisServer.start();
+    await checkWorkers({ STORE: redis.url }, async () => {
+      assert(await redis.command("DBSIZE") !== ":0");
+    });
+  },
 });
 
 Deno.test("told to go, the workers let every answer end, and go together", async () => {
   await using upstream = new Upstream();
-  await using task = await Task.start(settings(upstream));
+  await using task = await Task.start({
+    ...settings(upstream),
+    LIMITS: '{"drainSeconds":60,"streamsPerClient":100}',
+  });
   const followers: Promise<ServerEvent[]>[] = [];
   for (let n = 0; n < 12; n++) {
     const calling = upstream.nextCall();

@@ -12,7 +12,7 @@ import {
   turn,
   until,
 } from "../_server.ts";
-import { cutAfterEvent, startProxy } from "../_proxy.ts";
+import { Answers, checkExactlyOnce, PATIENT_LIMITS } from "../_exactly_once.ts";
 import { engines } from "./_engines.ts";
 import { type Fault, faulty } from "./_faulty.ts";
 
@@ -466,55 +466,15 @@ engineTest("durable: nobody sees what is not stored", async (open) => {
 engineTest(
   "exactly once, whatever instance each connection lands on",
   async (open) => {
-    const answer = { title: "😀 one", tags: ["a", "b"], n: 1.5, s: "\ud83d" };
-    const text = `Sure!\n${JSON.stringify(answer)}`;
+    const answers = new Answers();
     const model = new ScriptedModel((call) => {
-      let at = 0;
-      function say(): void {
-        if (call.signal.aborted) return;
-        if (at === text.length) return call.end();
-        const size = 1 + Math.floor(Math.random() * 5);
-        call.say(text.slice(at, at += size));
-        at = Math.min(at, text.length);
-        setTimeout(say, Math.random() * 8);
-      }
-      say();
+      answers.say(call.question.prompt!, call, () => !call.signal.aborted);
     });
-    await using fleet = await Fleet.start(open, {}, model);
-    const { a, b } = fleet;
-    let cuts = 0;
-    const filter = () => cutAfterEvent(() => cuts++);
-    await using proxyA = startProxy(a.url, filter);
-    await using proxyB = startProxy(b.url, filter);
-    const runs = Array.from({ length: 200 }, async () => {
-      const id = makeGenerationId();
-      const seen: ServerEvent[] = [];
-      let last: string | undefined;
-      for (let turn = 0; !seen.at(-1)?.id.endsWith(".end"); turn++) {
-        assert(turn < 200, `${JSON.stringify(seen)}`);
-        const { url } = Math.random() < 0.5 ? proxyA : proxyB;
-        const headers: HeadersInit = last === undefined
-          ? {}
-          : { "last-event-id": last };
-        try {
-          const response = await fetch(`${url}/helloworld?id=${id}`, {
-            headers,
-          });
-          assertEquals(response.status, 200);
-          for await (const event of readEvents(response)) {
-            if (event.id !== "") last = event.id;
-            seen.push(event);
-          }
-        } catch (error) {
-          // It was cut.
-          if (!(error instanceof TypeError)) throw error;
-        }
-      }
-      assertEquals(seen.at(-1)?.data.status, "end");
-      assertEquals(stateOf(seen), answer);
-    });
-    await Promise.all(runs);
-    assertEquals(model.calls.length, 200);
-    assert(cuts > 200, `${cuts} cuts`);
+    await using fleet = await Fleet.start(open, {
+      limits: JSON.parse(PATIENT_LIMITS),
+    }, model);
+    await checkExactlyOnce([fleet.a.url, fleet.b.url], answers);
   },
+  // The engines: over two processes, in exactly_once_test.ts.
+  ["memory"],
 );
