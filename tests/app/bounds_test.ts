@@ -155,7 +155,8 @@ Deno.test("generationsPerMinute and resumesPerMinute: one more is refused", asyn
     let taken = 0;
     while (taken < 2 * limit && await statusOf(init) === allowed) taken++;
     // What is spent comes back by and by, a minute's worth in a minute.
-    const back = limit * (performance.now() - start) / 60_000;
+    // The two clocks need not agree on the last millisecond.
+    const back = limit * (performance.now() - start + 10) / 60_000;
     assert(taken >= limit && taken <= limit + back, `${taken} of ${limit}`);
   };
   const query = `?id=${makeGenerationId()}`;

@@ -178,6 +178,9 @@ processTest(
       503,
       "overloaded",
     ]);
+    // It says so, without the address's secrets. Had it not noticed by now, it
+    // might not at all.
+    await fleet.a.awaitOutput("error StoreError: Cannot use the store: ");
     await redis!.restart();
     call.say(' two"}');
     call.end();
@@ -187,8 +190,6 @@ processTest(
       assertEquals([state, last?.data.status], [{ title: "one two" }, "end"]);
     }
     assertEquals(fleet.upstream.calls.length, 1);
-    // It says so, without the address's secrets.
-    await fleet.a.awaitOutput("error StoreError: Cannot use the store: ");
   },
   ["Redis"],
 );
