@@ -2,7 +2,7 @@
 
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import { isIP, isIPv6 } from "node:net";
-import { setCookie } from "@std/http/cookie";
+import { stringifySetCookie } from "cookie";
 import type { Config } from "./config.ts";
 
 /** Somebody who may. */
@@ -90,14 +90,15 @@ export class Access {
     // Behind a proxy that ends TLS, the page knows best how it was reached.
     const secure = this.#isSecure(request) ||
       request.headers.get("origin")?.startsWith("https:") === true;
-    setCookie(headers, {
+    const cookie = stringifySetCookie({
       name: secure ? HOST_COOKIE : COOKIE,
       value: entry.session,
       httpOnly: true,
-      sameSite: "Strict",
+      sameSite: "strict",
       path: "/",
       secure,
     });
+    headers.append("set-cookie", cookie);
     return true;
   }
 
