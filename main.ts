@@ -7,12 +7,19 @@ import {
 import { openStore } from "./lib/app/store.ts";
 import { createHandler } from "./lib/app/handler.ts";
 import { Telemetry } from "./lib/app/telemetry.ts";
+import { loadClient } from "./lib/models/openai.ts";
 import { openai } from "./lib/openai.ts";
 import { createFieldStreams, type FinishedAnswer } from "./lib/server.ts";
 import type { TranscriptStore } from "./lib/stores/store.ts";
 
 /** The pause after which the server listens again, in milliseconds. */
 const LISTEN_AGAIN = 1000;
+
+/**
+ * When what only a question needs is loaded, in milliseconds from the start: not
+ * before it listens, and not with the first question.
+ */
+const LOAD_AFTER = 1000;
 
 /** How long followers may take to read how it ended, in milliseconds. */
 export const LAST_WORDS = 1000;
@@ -169,6 +176,8 @@ export async function createProgram(): Promise<Program> {
     onRefusal: (code) => telemetry.onRefusal(code),
     metrics: config.metrics ? () => telemetry.format() : undefined,
   });
+
+  setTimeout(() => loadClient().catch(onError), LOAD_AFTER);
 
   async function drain(): Promise<void> {
     await streams.drain();

@@ -271,3 +271,43 @@ Deno.test("the first command says little, where the page is last, and ends when 
     `fieldstream listens on ${url}/`,
   ]);
 });
+
+/** What a module needs, as `deno info --json` tells it. */
+interface ModuleInfo {
+  specifier: string;
+  dependencies?: {
+    code?: { specifier: string };
+    npmPackage?: string;
+    isDynamic?: boolean;
+  }[];
+}
+
+Deno.test("no large package is loaded before it is needed, and none of JSR's ever", async () => {
+  const { stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["info", "--json", "--config", "deno.json", "main.ts"],
+    cwd: root,
+  }).output();
+  const { roots, modules } = JSON.parse(new TextDecoder().decode(stdout)) as {
+    roots: string[];
+    modules: ModuleInfo[];
+  };
+  const byName = new Map(modules.map((each) => [each.specifier, each]));
+  const packages = (isDynamicToo: boolean) => {
+    const reached = new Set(roots);
+    for (const name of reached) {
+      for (const { code, isDynamic } of byName.get(name)?.dependencies ?? []) {
+        if (code !== undefined && (isDynamicToo || !isDynamic)) {
+          reached.add(code.specifier);
+        }
+      }
+    }
+    return [...reached].filter((name) => !/^(?:file|node):/.test(name))
+      .map((name) => /^npm:\/?(@?[^@]+)/.exec(name)?.[1] ?? name).sort();
+  };
+  const atOnce = ["@opentelemetry/api", "cookie", "limiter", "lru-cache"];
+  assertEquals(packages(false), [...atOnce, "negotiator"]);
+  assertEquals(
+    packages(true),
+    [...atOnce, "@redis/client", "negotiator", "openai"].sort(),
+  );
+});

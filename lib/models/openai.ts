@@ -1,6 +1,7 @@
 /** Asks an OpenAI-compatible provider. */
 
-import OpenAI from "openai";
+import type OpenAI from "openai";
+import type { ClientOptions } from "openai";
 import { type Ask, type Message, ModelError, type Question } from "./ask.ts";
 import { readAnswer } from "./chat_completions.ts";
 import {
@@ -44,6 +45,14 @@ export interface ModelOptions {
   fetch?: typeof fetch;
 }
 
+/**
+ * Loads the client, which is large: with the first question, not where a server
+ * starts. Whoever wants to spare the first question that calls it before.
+ */
+export function loadClient(): Promise<typeof import("openai")> {
+  return import("openai");
+}
+
 /** The longest that a timer can wait: how long is waited is not decided here. */
 const NEVER = 2 ** 31 - 1;
 
@@ -62,7 +71,7 @@ export function createAsk(options: ModelOptions): Ask {
     ...(options.apiKey && { authorization: `Bearer ${options.apiKey}` }),
   };
   // Whatever is left out here the client would take from the environment.
-  const client = new OpenAI({
+  const clientOptions = {
     baseURL: options.baseURL,
     apiKey: options.apiKey ?? "none",
     adminAPIKey: null,
@@ -74,10 +83,13 @@ export function createAsk(options: ModelOptions): Ask {
     maxRetries: 0,
     fetch: async (url, init) =>
       withReadableError(await send(url, { ...init, headers })),
-  });
+  } satisfies ClientOptions;
+  let client: OpenAI | undefined;
   const ask = async (
     ...[question, signal, onPart]: Parameters<Ask>
   ): Promise<void> => {
+    const { default: OpenAI } = await loadClient();
+    client ??= new OpenAI(clientOptions);
     try {
       const body = requestBody(question, options, continuation);
       const response = await client.chat.completions.create(body, { signal })
