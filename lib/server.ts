@@ -5,16 +5,13 @@
  * @module
  */
 
+import type { AttemptReport, FinishedAnswer } from "./answers/answer.ts";
 import { type AttemptLimits, DEFAULT_ATTEMPTS } from "./answers/attempts.ts";
-import {
-  type AttemptReport,
-  type FinishedAnswer,
-  Generation,
-  settle,
-} from "./answers/generation.ts";
+import { guarded, settle } from "./answers/callbacks.ts";
+import { Generation } from "./answers/generation.ts";
 import { Generations } from "./answers/generations.ts";
 import { DEFAULT_LIMITS, type Limits } from "./answers/limits.ts";
-import { guarded, type Observer } from "./answers/observer.ts";
+import type { Observer } from "./answers/observer.ts";
 import { systemClock } from "./clock.ts";
 import type { Language } from "./language.ts";
 import type { Ask } from "./models/ask.ts";
@@ -27,12 +24,12 @@ import { Budgets } from "./wire/budgets.ts";
 import { connect } from "./wire/connection.ts";
 import { STREAM_HEADERS } from "./wire/sse.ts";
 
-export {
-  type FinishedAnswer,
-  type UpstreamReport,
-} from "./answers/generation.ts";
+export type {
+  AttemptReport,
+  FinishedAnswer,
+  UpstreamReport,
+} from "./answers/answer.ts";
 export { type AttemptLimits, DEFAULT_ATTEMPTS } from "./answers/attempts.ts";
-export type { AttemptReport } from "./answers/generation.ts";
 export { DEFAULT_LIMITS, type Limits } from "./answers/limits.ts";
 export type { ErrorCode } from "./answers/outcome.ts";
 export type {

@@ -7,7 +7,7 @@ import { systemClock } from "../lib/clock.ts";
 import { DEFAULT_ATTEMPTS } from "../lib/answers/attempts.ts";
 import { DEFAULT_LIMITS, type Limits } from "../lib/answers/limits.ts";
 import type { Config } from "../lib/app/config.ts";
-import type { FinishedAnswer } from "../lib/answers/generation.ts";
+import type { FinishedAnswer } from "../lib/answers/answer.ts";
 import { Generations } from "../lib/answers/generations.ts";
 import { Instances } from "../lib/stores/instances.ts";
 import type { TranscriptStore } from "../lib/stores/store.ts";

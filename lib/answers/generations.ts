@@ -1,21 +1,15 @@
 /** All generations: started, found, kept for a while, forgotten. */
 
 import type { Timer } from "../clock.ts";
+import type { AttemptReport, FinishedAnswer } from "./answer.ts";
+import { guarded, settle } from "./callbacks.ts";
 import {
-  type AttemptReport,
-  type FinishedAnswer,
   Generation,
   type GenerationContext,
   type GenerationOptions,
-  settle,
 } from "./generation.ts";
 import { makeGenerationId } from "./id.ts";
-import {
-  type GenerationWatch,
-  guarded,
-  type Observer,
-  watchedAsk,
-} from "./observer.ts";
+import { type GenerationWatch, type Observer, watchedAsk } from "./observer.ts";
 
 /** How long it is remembered that one was stopped before it was started. */
 const STOPPED_AHEAD_SECONDS = 60;

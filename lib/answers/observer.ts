@@ -1,7 +1,7 @@
 /** Who watches answers and their connections: telemetry, for one. */
 
 import type { Ask } from "../models/ask.ts";
-import type { FinishedAnswer } from "./generation.ts";
+import type { FinishedAnswer } from "./answer.ts";
 
 /**
  * Is told of answers and connections while they last. It decides nothing: what
@@ -71,19 +71,6 @@ export interface Traffic {
    * because it was too old, or by a fault.
    */
   ended: "answer" | "left" | "age" | "fault";
-}
-
-/** Calls what may throw, and tells what it threw. */
-export function guarded<T>(
-  callback: () => T,
-  onError: ((error: unknown) => void) | undefined,
-): T | undefined {
-  try {
-    return callback();
-  } catch (error) {
-    onError?.(error);
-    return undefined;
-  }
 }
 
 /** The same model, each of whose requests is watched. */

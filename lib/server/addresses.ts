@@ -1,12 +1,10 @@
 /** Requests to addresses, answered in the whole protocol. */
 
-import {
-  type Answer,
-  Generation,
-  type GenerationOptions,
-} from "../answers/generation.ts";
+import type { Answer } from "../answers/answer.ts";
+import { guarded } from "../answers/callbacks.ts";
+import { Generation, type GenerationOptions } from "../answers/generation.ts";
 import { isGenerationId } from "../answers/id.ts";
-import { guarded, type Observer } from "../answers/observer.ts";
+import type { Observer } from "../answers/observer.ts";
 import { takeReasoning, takeSnapshot } from "../answers/snapshot.ts";
 import type { Language } from "../language.ts";
 import { type Instances, type Start, StoreError } from "../stores/instances.ts";

@@ -1,10 +1,7 @@
 /** Answers over all instances that share a store. */
 
-import type {
-  Answer,
-  Generation,
-  GenerationOptions,
-} from "../answers/generation.ts";
+import type { Answer } from "../answers/answer.ts";
+import type { Generation, GenerationOptions } from "../answers/generation.ts";
 import { makeGenerationId } from "../answers/id.ts";
 import type { Limits } from "../answers/limits.ts";
 import type { Transcript } from "../answers/transcript.ts";

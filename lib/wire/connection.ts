@@ -1,8 +1,9 @@
 /** One reader of an answer: counted, and followed until the body is closed. */
 
-import type { Answer } from "../answers/generation.ts";
+import type { Answer } from "../answers/answer.ts";
+import { guarded } from "../answers/callbacks.ts";
 import type { Limits } from "../answers/limits.ts";
-import { guarded, type Observer, type Traffic } from "../answers/observer.ts";
+import type { Observer, Traffic } from "../answers/observer.ts";
 import type { Clock } from "../clock.ts";
 import type { Language } from "../language.ts";
 import { follow } from "./follow.ts";

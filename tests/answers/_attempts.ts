@@ -3,11 +3,11 @@
 import { createParser } from "eventsource-parser";
 import type { AttemptLimits } from "../../lib/answers/attempts.ts";
 import { DEFAULT_ATTEMPTS } from "../../lib/answers/attempts.ts";
-import {
-  type AttemptReport,
-  type FinishedAnswer,
-  Generation,
-} from "../../lib/answers/generation.ts";
+import type {
+  AttemptReport,
+  FinishedAnswer,
+} from "../../lib/answers/answer.ts";
+import { Generation } from "../../lib/answers/generation.ts";
 import { DEFAULT_LIMITS } from "../../lib/answers/limits.ts";
 import type { Outcome } from "../../lib/answers/outcome.ts";
 import { type Clock, systemClock } from "../../lib/clock.ts";

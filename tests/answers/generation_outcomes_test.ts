@@ -6,7 +6,7 @@ import type { Config } from "../../lib/app/config.ts";
 import { createDemoFetch } from "../../lib/models/demo/model.ts";
 import { type Ask, ModelError, type Part } from "../../lib/models/ask.ts";
 import { createAsk } from "../../lib/models/openai.ts";
-import type { FinishedAnswer } from "../../lib/answers/generation.ts";
+import type { FinishedAnswer } from "../../lib/answers/answer.ts";
 import type { Generations } from "../../lib/answers/generations.ts";
 import type { ErrorCode } from "../../lib/answers/outcome.ts";
 import {

@@ -1,9 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Limits } from "../../lib/answers/limits.ts";
-import type {
-  FinishedAnswer,
-  Generation,
-} from "../../lib/answers/generation.ts";
+import type { FinishedAnswer } from "../../lib/answers/answer.ts";
+import type { Generation } from "../../lib/answers/generation.ts";
 import { takeSnapshot } from "../../lib/answers/snapshot.ts";
 import { Generations } from "../../lib/answers/generations.ts";
 import type { Ask } from "../../lib/models/ask.ts";

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import type { FinishedAnswer } from "../../lib/answers/generation.ts";
+import type { FinishedAnswer } from "../../lib/answers/answer.ts";
 import { Generations } from "../../lib/answers/generations.ts";
 import type { Outcome } from "../../lib/answers/outcome.ts";
 import { Transcript } from "../../lib/answers/transcript.ts";

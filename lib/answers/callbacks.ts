@@ -1,0 +1,33 @@
+/** Calling what a host has given, which may throw. */
+
+/** Calls what may throw, and tells what it threw. */
+export function guarded<T>(
+  callback: () => T,
+  onError: ((error: unknown) => void) | undefined,
+): T | undefined {
+  try {
+    return callback();
+  } catch (error) {
+    onError?.(error);
+    return undefined;
+  }
+}
+
+/**
+ * Calls what may throw, now or later, and tells what it threw.
+ *
+ * @returns Resolves when it has settled; `undefined` if it has already.
+ */
+export function settle(
+  callback: () => unknown,
+  onError: ((error: unknown) => void) | undefined,
+): Promise<void> | undefined {
+  const tell = (error: unknown) => onError?.(error);
+  try {
+    const result = callback();
+    if (!(result instanceof Promise)) return undefined;
+    return result.then(() => {}, tell);
+  } catch (error) {
+    tell(error);
+  }
+}
