@@ -5,6 +5,7 @@
  */
 
 import { joinPointer, type Operation } from "./json_patch.ts";
+import { keyOf } from "./keys.ts";
 import { notText } from "./not_text.ts";
 
 /** Options for {@linkcode JsonPatchParser}. Each bound is a whole number. */
@@ -83,7 +84,7 @@ export class JsonBoundsError extends RangeError {
 /** An open object or array. */
 interface Container {
   readonly path: string;
-  /** The names so far, to tell a duplicate; `undefined` for an array. */
+  /** The keys of the names so far, to tell a duplicate; `undefined` for an array. */
   readonly keys: Set<string> | undefined;
   /** An array's next index. */
   length: number;
@@ -383,12 +384,13 @@ export class JsonPatchParser {
 
   #endKey(operations: Operation[]): void {
     const { path, keys } = this.#open.at(-1)!;
-    const key = this.#text;
+    const name = this.#text;
     this.#text = "";
-    this.#path = joinPointer(path, key);
+    this.#path = joinPointer(path, name);
     if (this.#path.length > this.#maxPointerLength) {
       this.#exceedPointer(this.#start - this.#position, operations);
     }
+    const key = keyOf(name);
     this.#duplicate = keys!.has(key);
     keys!.add(key);
     this.#state = COLON;

@@ -8,7 +8,7 @@ const root = new URL("../", import.meta.url).pathname;
 /** The floor a room is on; it may import what is on its own or a lower one. */
 const floors: [pattern: RegExp, floor: number][] = [
   [/^lib\/(?:mod|json_patch|parser|processor|field_deltas|not_text)\.ts$/, 0],
-  [/^lib\/(?:envelope|beginning|mending|thinking)\.ts$/, 0],
+  [/^lib\/(?:envelope|beginning|keys|mending|thinking)\.ts$/, 0],
   [/^static\/(?:apply_delta|client|field_store|react|vue)\.js$/, 0],
   [/^lib\/(?:clock|language)\.ts$/, 1],
   [/^lib\/(?:models|schemas)\//, 2],

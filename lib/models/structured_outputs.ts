@@ -1,3 +1,4 @@
+import { keyOf } from "../keys.ts";
 import { isObject, type JsonSchema, subschemas } from "../schemas/schema.ts";
 
 /** What Structured Outputs know; `format`s and limits are those documented. */
@@ -52,12 +53,13 @@ function isStrictBelow(
   const types = [schema.type].flat();
   if (types.includes("object")) {
     const properties = Object.keys(schema.properties ?? {});
-    const required = new Set(schema.required as string[] | undefined);
+    const names = schema.required as string[] | undefined;
+    const required = new Set(names?.map(keyOf));
     if (
       schema.properties === undefined ||
       schema.additionalProperties !== false ||
       required.size !== properties.length ||
-      !properties.every((name) => required.has(name))
+      !properties.every((name) => required.has(keyOf(name)))
     ) return false;
     totals.properties += properties.length;
   }

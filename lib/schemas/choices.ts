@@ -5,8 +5,8 @@
  */
 
 import { type Operation, unescapeKey } from "../json_patch.ts";
+import { keyOf } from "../keys.ts";
 import { type Node, type Program, type Reference, STRING } from "./nodes.ts";
-import { keyOf } from "./values.ts";
 
 /** More subschemas than these are not followed. */
 const MAX_FOLLOWED = 64;

@@ -1,7 +1,7 @@
+import { keyOf } from "../keys.ts";
 import type { Frame } from "./frames.ts";
 import type { Meter } from "./meter.ts";
 import type { Node, Reference } from "./nodes.ts";
-import { keyOf } from "./values.ts";
 import { and, anyOf, FALSE, levelOf, not, TRUE } from "./verdicts.ts";
 
 /**

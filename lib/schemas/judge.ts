@@ -12,6 +12,7 @@
  */
 
 import { joinPointer } from "../json_patch.ts";
+import { keyOf, nameOf } from "../keys.ts";
 import { evaluatedBy } from "./evaluated.ts";
 import { type Frame, newFrame, pointerOf } from "./frames.ts";
 import { Meter, Stop } from "./meter.ts";
@@ -35,14 +36,7 @@ import {
   States,
   type Step,
 } from "./states.ts";
-import {
-  countCharacters,
-  Ids,
-  isMultiple,
-  keyOf,
-  nameOf,
-  type Scalar,
-} from "./values.ts";
+import { countCharacters, Ids, isMultiple, type Scalar } from "./values.ts";
 import {
   and,
   anyOf,

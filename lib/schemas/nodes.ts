@@ -5,7 +5,8 @@
  * @module
  */
 
-import { keyOf, type Scalar } from "./values.ts";
+import { keyOf } from "../keys.ts";
+import type { Scalar } from "./values.ts";
 import { isObject, type JsonSchema, resolveReference } from "./schema.ts";
 
 /** The kinds of JSON values, one bit each; an integer is a number too. */
@@ -359,7 +360,7 @@ function members(content: unknown): [string, unknown][] {
 
 /** The keys of names, each once. */
 function keysOf(names: unknown): string[] {
-  return [...new Set(names as string[] | undefined)].map(keyOf);
+  return [...new Set((names as string[] | undefined)?.map(keyOf))];
 }
 
 function choice(

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { keyOf, nameOf } from "../../lib/schemas/values.ts";
+import { keyOf, nameOf } from "../lib/keys.ts";
 
 Deno.test("no name is looked up as an index, whose hash anyone can foresee", () => {
   const names = fc.oneof(
