@@ -14,13 +14,33 @@ const MAX_FOLLOWED = 64;
 /** A longer string is shown as it comes, from here on, in UTF-16 units. */
 export const MAX_CHOICE = 1_024;
 
+/** How many subschemas the states of a document may hold together. */
+const MAX_STATES = 8_000;
+
 /** The subschemas that apply to a value, and whether each does for sure. */
 type Applied = Map<Node, boolean>;
+
+/** All that is known of a value: the same wherever the same subschemas apply. */
+interface State {
+  /** Whether a string is held back. */
+  readonly isChoice: boolean;
+  /** Those too that apply in place of others. */
+  readonly applied: Applied;
+  /** To members and elements, as far as they have been needed. */
+  readonly steps: Map<string | number | undefined, State>;
+}
+
+/** Of a value of which the schema says nothing. */
+const NOTHING: State = {
+  isChoice: false,
+  applied: new Map(),
+  steps: new Map(),
+};
 
 /** An object or array that is open. */
 interface Frame {
   readonly isArray: boolean;
-  readonly applied: Applied;
+  readonly state: State;
 }
 
 /**
@@ -35,6 +55,9 @@ export class ChoiceHold {
   readonly #program: Program;
   readonly #hasChoices: boolean;
   readonly #open: Frame[] = [];
+  readonly #states = new Map<string, State>();
+  /** How many subschemas, and ways to others, they hold. */
+  #size = 0;
   #isInString = false;
   /** The string that is held back, if one is. */
   #held: { path: string; text: string; before: Operation[] } | undefined;
@@ -104,13 +127,15 @@ export class ChoiceHold {
   ): boolean {
     if (typeof value === "string") {
       this.#isInString = true;
-      if (!isChoice(this.#appliedAt(path))) return false;
+      if (!this.#stateAt(path).isChoice) return false;
       this.#held = { path, text: value, before };
       return true;
     }
     if (typeof value === "object" && value !== null) {
-      const applied = withAlternatives(this.#appliedAt(path));
-      this.#open.push({ isArray: Array.isArray(value), applied });
+      this.#open.push({
+        isArray: Array.isArray(value),
+        state: this.#stateAt(path),
+      });
     }
     return false;
   }
@@ -123,19 +148,61 @@ export class ChoiceHold {
     return [...before, { op: "add", path, value: text }];
   }
 
-  #appliedAt(path: string): Applied {
+  #stateAt(path: string): State {
     const frame = this.#open.at(-1);
-    if (frame === undefined) return new Map([[this.#program.root, true]]);
+    if (frame === undefined) {
+      return this.#stateOf(new Map([[this.#program.root, true]]));
+    }
+    const { isArray, state } = frame;
+    if (state.applied.size === 0) return NOTHING;
     const token = path.slice(path.lastIndexOf("/") + 1);
-    const name = frame.isArray ? "" : keyOf(unescapeKey(token));
+    const { prefix, names } = this.#program;
+    let key: string | number | undefined;
+    if (isArray) key = Math.min(Number(token), prefix);
+    else {
+      const name = keyOf(unescapeKey(token));
+      if (names.has(name)) key = name;
+    }
+    let next = state.steps.get(key);
+    if (next === undefined) {
+      if (this.#size > MAX_STATES) return NOTHING;
+      next = this.#stateOf(this.#appliedBelow(state.applied, key));
+      this.#size++;
+      state.steps.set(key, next);
+    }
+    return next;
+  }
+
+  /** What applies to a member, of any other name if it has none, or element. */
+  #appliedBelow(applied: Applied, key: string | number | undefined): Applied {
     const found: Applied = new Map();
-    for (const [node, isSure] of frame.applied) {
-      const target = frame.isArray
-        ? node.prefixItems[Number(token)] ?? node.items
-        : node.properties.get(name) ?? node.additionalProperties;
-      add(found, target, isSure);
+    for (const [node, isSure] of applied) {
+      const own = typeof key === "number"
+        ? node.prefixItems[key]
+        : key === undefined
+        ? undefined
+        : node.properties.get(key);
+      const others = typeof key === "number"
+        ? node.items
+        : node.additionalProperties;
+      add(found, own ?? others, isSure);
     }
     return found;
+  }
+
+  #stateOf(applied: Applied): State {
+    const key = [...applied].map(([{ index }, isSure]) => `${index}${isSure}`)
+      .sort().join();
+    const known = this.#states.get(key);
+    if (known !== undefined) return known;
+    const state = {
+      isChoice: isChoice(applied),
+      applied: withAlternatives(applied),
+      steps: new Map(),
+    };
+    this.#size += 1 + state.applied.size;
+    this.#states.set(key, state);
+    return state;
   }
 }
 
@@ -160,14 +227,7 @@ function withAlternatives(applied: Applied): Applied {
     if (all.size > MAX_FOLLOWED) return new Map();
     const more: Applied = new Map();
     for (const { target } of node.all) add(more, target, isSure);
-    for (
-      const target of [
-        ...node.anyOf ?? [],
-        ...node.oneOf ?? [],
-        ...(node.if === undefined ? [] : [node.then, node.else]),
-        ...node.dependencies.map(({ target }) => target),
-      ]
-    ) add(more, target, false);
+    for (const target of node.alternatives) add(more, target, false);
     pending.push(...more);
   }
   return all;

@@ -135,6 +135,8 @@ export interface Node {
   else: Reference;
   /** Those that must hold where there is a member of that name. */
   readonly dependencies: { name: string; target: Reference }[];
+  /** Those of `anyOf` to here that are no booleans: they may apply or not. */
+  alternatives: Node[];
 
   // What applies to members and elements.
   readonly properties: Map<string, Reference>;
@@ -227,7 +229,8 @@ class Compiler {
       node.all.push({ keyword: "$ref", target: this.#refer(target) });
     }
     for (const target of this.#referAll(schema.allOf) ?? []) {
-      node.all.push({ keyword: "allOf", target });
+      // `true` asks for nothing.
+      if (target !== true) node.all.push({ keyword: "allOf", target });
     }
     node.anyOf = this.#referAll(schema.anyOf);
     node.oneOf = this.#referAll(schema.oneOf);
@@ -247,6 +250,12 @@ class Compiler {
       this.#require(node, name, content as string[]);
     }
     for (const name of node.required) this.#names.add(name);
+    node.alternatives = [
+      ...node.anyOf ?? [],
+      ...node.oneOf ?? [],
+      ...(node.if === undefined ? [] : [node.then, node.else]),
+      ...node.dependencies.map(({ target }) => target),
+    ].filter((target) => typeof target !== "boolean");
     node.isChoice = isChoice(node);
     node.appliesInPlace = node.all.length + node.dependencies.length > 0 ||
       (node.anyOf ?? node.oneOf ?? node.not ?? node.if) !== undefined;
@@ -339,6 +348,7 @@ function newNode(schema: JsonSchema): Node {
     then: true,
     else: true,
     dependencies: [],
+    alternatives: [],
     properties: new Map(),
     additionalProperties: undefined,
     unevaluatedProperties: undefined,

@@ -50,6 +50,9 @@ Deno.test("a string is held back by whatever way the schema names its values", (
     [{ properties: { "7": kind } }, '{"7":"a', true],
     [{ properties: { __proto__: kind } }, '{"__proto__":"a', false],
     [{ additionalProperties: kind }, '{"s":"a', true],
+    [{ properties: { "": kind } }, '{"":"a', true],
+    [{ properties: { "": kind } }, '{"s":"a', false],
+    [{ additionalProperties: kind, properties: { s: true } }, '{"s":"a', false],
     [{ additionalProperties: kind, properties: { s: {} } }, '{"s":"a', false],
     [{ type: "array", items: kind }, '["a', true],
     [{ type: "array", prefixItems: [{}, kind] }, '["a', false],
@@ -145,4 +148,56 @@ Deno.test("a token in a string costs nothing", () => {
   assertEquals(same, 1_000);
   // What counting costs by itself.
   assert(work < 100, String(work));
+});
+
+/** Lists in an object, each of a state of its own. */
+const wandering = Array.from(
+  { length: 40_000 },
+  (_, index) =>
+    `"${index}":${"[".repeat(1 + index % 9)}${"]".repeat(1 + index % 9)}`,
+);
+const alternatives = {
+  allOf: Array.from({ length: 60 }, () => ({
+    items: { anyOf: Array(30).fill({}), enum: ["a"] },
+  })),
+};
+
+Deno.test("what is held back costs a look-up for each value, whatever the schema", () => {
+  const attacks: [schema: unknown, text: string][] = [
+    [
+      { type: "array", ...alternatives },
+      `[${Array(40_000).fill("[]").join()}]`,
+    ],
+    [
+      { type: "array", ...alternatives },
+      `[${Array(40_000).fill('""').join()}]`,
+    ],
+    [
+      {
+        type: "object",
+        properties: Object.fromEntries(
+          Array.from({ length: 60 }, (_, index) => [`s${index}`, {
+            anyOf: [{ $ref: "#" }, kind],
+          }]),
+        ),
+        additionalProperties: {
+          anyOf: [{ $ref: "#/$defs/a" }, { $ref: "#/$defs/b" }],
+        },
+        $defs: {
+          a: { items: { anyOf: [{ $ref: "#/$defs/b" }, kind] } },
+          b: { items: { allOf: [{ $ref: "#/$defs/a" }, {}] } },
+        },
+      },
+      `{${wandering.join()}}`,
+    ],
+  ];
+  for (const [schema, text] of attacks) {
+    const holding = new ChoiceHold(compile(checkSchema(schema)));
+    const operations = new JsonPatchParser().write(text);
+    const work = workOf(() => holding.read(operations));
+    assert(
+      work < 50 * operations.length + 200_000,
+      `${work} for ${operations.length}`,
+    );
+  }
 });
