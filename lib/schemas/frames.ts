@@ -41,11 +41,14 @@ export interface Frame {
   readonly elementIds: number[];
   readonly memberIds: MemberIds[];
   // These are made when they are needed.
+  pointer?: string;
   /** Violations that wait for the end, by the index of the subschema. */
   held?: (Violation[] | undefined)[];
   unevaluated?: Map<Node, Unevaluated[]>;
   matches?: Map<Node, Matches>;
-  /** Where the elements were, by their ids: to find one that comes again. */
+  /** Whether an element came again, for sure. */
+  isRepeated?: boolean;
+  /** Where the elements were, by their ids: to find the first that does. */
   places?: Map<number, number>;
 }
 
@@ -72,11 +75,9 @@ export function newFrame(
   };
 }
 
-/** The JSON Pointer of an object or array. */
+/** The JSON Pointer of an object or array; made once. */
 export function pointerOf(frame: Frame): string {
-  const keys: (string | number)[] = [];
-  for (let at = frame; at.parent !== undefined; at = at.parent) {
-    keys.push(at.key);
-  }
-  return keys.reduceRight<string>(joinPointer, "");
+  const { parent } = frame;
+  if (parent === undefined) return "";
+  return frame.pointer ??= joinPointer(pointerOf(parent), frame.key);
 }

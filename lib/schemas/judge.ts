@@ -94,7 +94,7 @@ export class Judge {
   /** What open objects and arrays keep of what they hold. */
   #kept = 0;
 
-  readonly #violations = new Map<string, Violation>();
+  readonly #violations: Violation[] = [];
   /** On the document; `undefined` until it has ended. */
   #verdict: number | undefined;
 
@@ -107,12 +107,12 @@ export class Judge {
 
   /** What is wrong for good, so far; at most ten. */
   get violations(): Violation[] {
-    return [...this.#violations.values()];
+    return [...this.#violations];
   }
 
   /** How many there are of those. */
   get violationCount(): number {
-    return this.#violations.size;
+    return this.#violations.length;
   }
 
   /** What is known. Where the document has not ended, no more will be. */
@@ -155,20 +155,22 @@ export class Judge {
     this.meter.allow();
     if (typeof key === "number") {
       this.#step = this.#states.element(state, key);
-      if (frame.count > state.maxItems) this.#countOut(frame, "maxItems");
+      if (state.maxItems.has(frame.count - 1)) {
+        this.#countOut(frame, "maxItems");
+      }
     } else {
       const name = keyOf(key);
       if (this.#program.names.has(name)) frame.names.add(name);
       this.#judgeName(frame, key);
       this.#step = this.#states.member(state, name);
-      if (frame.count > state.maxProperties) {
+      if (state.maxProperties.has(frame.count - 1)) {
         this.#countOut(frame, "maxProperties");
       }
     }
     this.meter.work += 1 + this.#step.links.length;
     for (const { slot, target, use, keyword } of this.#step.links) {
       if (target !== false || use !== "all") continue;
-      this.#fail(frame, slot, keyword, [], this.#pointer());
+      this.#fail(frame, slot, keyword, [], key);
     }
   }
 
@@ -269,7 +271,7 @@ export class Judge {
       if (typeof key === "number") frame.elementIds.push(id);
       else frame.memberIds.push([this.#ids.ofScalar(key), id]);
     }
-    if (frame.isArray && frame.step.state.hasUnique) {
+    if (frame.isArray && frame.step.state.hasUnique && !frame.isRepeated) {
       const places = frame.places ??= new Map();
       const first = places.get(id);
       if (first === undefined) places.set(id, key as number);
@@ -326,7 +328,7 @@ export class Judge {
     const { nodes, roles } = frame.step.state;
     if (roles[slot] === FINAL) violations.forEach((each) => this.#tell(each));
     else if (roles[slot] === HELD) {
-      keep(frame.held ??= [], nodes[slot]!.index, violations);
+      this.#keep(frame.held ??= [], nodes[slot]!.index, violations);
     }
   }
 
@@ -336,9 +338,12 @@ export class Judge {
     first: number,
     second: number,
   ): void {
-    for (const [slot, { uniqueItems }] of frame.step.state.nodes.entries()) {
+    const { nodes } = frame.step.state;
+    frame.isRepeated = this.#ids.isExact(id);
+    this.meter.work += nodes.length;
+    for (const [slot, { uniqueItems }] of nodes.entries()) {
       if (!uniqueItems) continue;
-      if (!this.#ids.isExact(id)) {
+      if (!frame.isRepeated) {
         const verdict = unjudged(UNKNOWN, "uniqueItems");
         frame.verdicts[slot] = and(frame.verdicts[slot]!, verdict);
       } else if (levelOf(frame.verdicts[slot]!) !== FALSE) {
@@ -349,7 +354,9 @@ export class Judge {
 
   /** There is one member or element more than some let pass. */
   #countOut(frame: Frame, keyword: "maxItems" | "maxProperties"): void {
-    for (const [slot, node] of frame.step.state.nodes.entries()) {
+    const { nodes } = frame.step.state;
+    this.meter.work += nodes.length;
+    for (const [slot, node] of nodes.entries()) {
       if (frame.count !== node[keyword] + 1) continue;
       this.#fail(frame, slot, keyword, [node[keyword]]);
     }
@@ -614,10 +621,7 @@ export class Judge {
       verdict = and(verdict, either);
       if (levelOf(either) !== FALSE) continue;
       if (node[keyword] !== false) this.#pass(role, node, held);
-      else if (role !== SILENT) {
-        const pointer = joinPointer(pointerOf(frame), key);
-        this.#report(role, node, keyword, [], pointer);
-      }
+      else this.#report(role, node, keyword, [], key);
     }
     return verdict;
   }
@@ -653,44 +657,69 @@ export class Judge {
 
   // Violations.
 
-  /** Of an object or array that has not ended. */
+  // Where nobody is told, nothing is made: not even the pointer, for most that is
+  // wrong is below `anyOf` or the like.
+
+  /** Of an object or array that has not ended, or of what it holds there. */
   #fail(
     frame: Frame,
     slot: number,
     keyword: string,
     values: Violation["values"],
-    pointer = pointerOf(frame),
+    key?: string | number,
   ): void {
     frame.verdicts[slot] = and(frame.verdicts[slot]!, FALSE);
+    const { nodes, roles } = frame.step.state;
+    const held = frame.held?.[nodes[slot]!.index];
+    if (!wants(roles[slot]!, held)) return;
+    const pointer = key === undefined
+      ? pointerOf(frame)
+      : joinPointer(pointerOf(frame), key);
     this.#passUp(frame, slot, [{ pointer, keyword, values }]);
   }
 
-  /** Of the value that is being judged. */
+  /** Of the value that is being judged, or of what it holds there. */
   #report(
     role: number,
     node: Node,
     keyword: string,
     values: Violation["values"],
-    pointer?: string,
+    key?: string | number,
   ): void {
-    if (role === SILENT || role === HELD && isFull(this.#held[node.index])) {
-      return;
-    }
-    pointer ??= this.#pointer();
+    if (!wants(role, this.#held[node.index])) return;
+    const pointer = key === undefined
+      ? this.#pointer()
+      : joinPointer(this.#pointer(), key);
     this.#pass(role, node, [{ pointer, keyword, values }]);
   }
 
   /** Takes over what another subschema has found. */
   #pass(role: number, node: Node, violations: Violation[] = []): void {
     if (role === FINAL) violations.forEach((each) => this.#tell(each));
-    else if (role === HELD) keep(this.#held, node.index, violations);
+    else if (role === HELD) this.#keep(this.#held, node.index, violations);
+  }
+
+  /**
+   * Adds violations to a list in a table of lists, each once, up to as many as
+   * are told: that one is found twice takes no other's place.
+   */
+  #keep(
+    table: (Violation[] | undefined)[],
+    index: number,
+    violations: Violation[],
+  ): void {
+    const held = table[index] ?? [];
+    if (isFull(held)) return;
+    this.meter.work += violations.length;
+    const others = violations.filter((each) => !holds(held, each));
+    if (others.length === 0) return;
+    table[index] = [...held, ...others].slice(0, MAX_VIOLATIONS);
   }
 
   #tell(violation: Violation): void {
-    const key = identityOf(violation);
-    if (this.#violations.has(key)) return;
-    this.#violations.set(key, violation);
-    if (this.#violations.size === MAX_VIOLATIONS) throw new Stop();
+    if (holds(this.#violations, violation)) return;
+    this.#violations.push(violation);
+    if (isFull(this.#violations)) throw new Stop();
   }
 
   /** Where the value is that is being judged, or comes next. */
@@ -702,27 +731,19 @@ export class Judge {
   }
 }
 
-/**
- * Adds violations to a list in a table of lists, each once, up to as many as are
- * told: that one is found twice takes no other's place.
- */
-function keep(
-  table: (Violation[] | undefined)[],
-  index: number,
-  violations: Violation[],
-): void {
-  if (violations.length === 0 || isFull(table[index])) return;
-  const list = [...table[index] ?? []];
-  for (const violation of violations) {
-    const key = identityOf(violation);
-    if (!list.some((each) => identityOf(each) === key)) list.push(violation);
-  }
-  table[index] = list.slice(0, MAX_VIOLATIONS);
+/** Whether a violation is among some: it is told once. */
+function holds(violations: Violation[], violation: Violation): boolean {
+  const { pointer, keyword, values } = violation;
+  return violations.some((each) =>
+    each === violation ||
+    each.keyword === keyword && each.pointer === pointer &&
+      each.values.every((value, index) => value === values[index])
+  );
 }
 
-/** The same for what is told once. */
-function identityOf({ pointer, keyword, values }: Violation): string {
-  return `${pointer} ${keyword} ${values}`;
+/** Whether one more is of use to a subschema in its role. */
+function wants(role: number, held: Violation[] | undefined): boolean {
+  return role === FINAL || role === HELD && !isFull(held);
 }
 
 function isFull(violations: Violation[] | undefined): boolean {

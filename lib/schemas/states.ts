@@ -51,9 +51,10 @@ export interface State {
   readonly hasUnique: boolean;
   /** Whether objects or arrays are among the values of an `enum` or `const`. */
   readonly hasComposites: boolean;
-  // The least that any of them lets pass.
-  readonly maxItems: number;
-  readonly maxProperties: number;
+  // What any of them lets pass.
+  readonly maxItems: ReadonlySet<number>;
+  readonly maxProperties: ReadonlySet<number>;
+  /** The least. */
   readonly maxLength: number;
   // The steps that have been needed so far.
   /** To the names of members. */
@@ -208,16 +209,15 @@ function newState(nodes: Node[], roles: number[]): State {
     hasComposites: nodes.some(({ choices }) =>
       choices.some(({ hasComposites }) => hasComposites)
     ),
-    maxItems: least(nodes.map(({ maxItems }) => maxItems)),
-    maxProperties: least(nodes.map(({ maxProperties }) => maxProperties)),
-    maxLength: least(nodes.map(({ maxLength }) => maxLength)),
+    maxItems: new Set(nodes.map(({ maxItems }) => maxItems)),
+    maxProperties: new Set(nodes.map(({ maxProperties }) => maxProperties)),
+    maxLength: nodes.reduce(
+      (least, { maxLength }) => Math.min(least, maxLength),
+      Infinity,
+    ),
     names: undefined,
     byName: new Map(),
     otherMember: undefined,
     byIndex: [],
   };
-}
-
-function least(numbers: number[]): number {
-  return numbers.reduce((least, each) => Math.min(least, each), Infinity);
 }

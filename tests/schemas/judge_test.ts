@@ -350,6 +350,67 @@ const attacks: Record<string, [JsonSchema, unknown, boolean | undefined]> = {
     range(200_000, () => 1),
     undefined,
   ],
+  "elements far below, of a type that is ruled out 180 times": [
+    {
+      type: "array",
+      $ref: "#/$defs/s",
+      $defs: {
+        s: {
+          items: { $ref: "#/$defs/s" },
+          not: {
+            not: { anyOf: range(180, () => ({ items: { type: "string" } })) },
+          },
+        },
+      },
+    },
+    nested<unknown>(120, range(50_000, () => []), (a) => [a]),
+    undefined,
+  ],
+  "elements far below, of which none may be": [
+    {
+      type: "array",
+      $ref: "#/$defs/s",
+      $defs: {
+        s: {
+          items: { $ref: "#/$defs/s" },
+          not: { not: { anyOf: range(180, () => ({ items: false })) } },
+        },
+      },
+    },
+    nested<unknown>(120, range(50_000, () => 1), (a) => [a]),
+    undefined,
+  ],
+  "violations that wait, found by 95 ways": [
+    {
+      type: "array",
+      items: { if: { type: "string" }, then: { $ref: "#/$defs/q" } },
+      $defs: {
+        q: { allOf: range(95, () => ({ $ref: "#/$defs/r" })) },
+        r: { required: range(9, (index) => "r".repeat(100) + index) },
+      },
+    },
+    range(100_000, () => ({})),
+    undefined,
+  ],
+  "one element again and again, where none may come twice": [
+    {
+      type: "array",
+      not: { not: { allOf: range(190, () => ({ uniqueItems: true })) } },
+    },
+    range(300_000, () => 1),
+    false,
+  ],
+  "lists that are too long by 190 bounds": [
+    {
+      type: "array",
+      items: {
+        if: { type: "string" },
+        then: { allOf: range(190, (maxItems) => ({ maxItems })) },
+      },
+    },
+    range(1_000, () => range(300, () => 1)),
+    undefined,
+  ],
   "patterns that the runtime's own engine would never be done with": [
     { type: "array", items: { pattern: "^(a+)+$" } },
     range(50_000, () => `${"a".repeat(40)}!`),
