@@ -22,9 +22,12 @@ export interface GenerationsContext
   extends Omit<GenerationContext, "onFinish" | "onAttempt"> {
   /** Called whenever a model is asked once more. */
   onAttempt?: ((report: AttemptReport) => unknown) | undefined;
-  /** Called once for each answer; awaited before it is forgotten. */
+  /**
+   * Called once for each answer; awaited before it is forgotten, and by
+   * `drain()`, but for no longer than `retentionSeconds` and `drainSeconds`.
+   */
   onFinish?: ((answer: FinishedAnswer) => unknown) | undefined;
-  /** Called with what `onFinish` or `onAttempt` threw. */
+  /** Called with what these two threw, and where one never settled. */
   onError?: ((error: unknown) => void) | undefined;
   /** Who watches. */
   observer?: Observer | undefined;
@@ -36,9 +39,11 @@ export class Generations {
   readonly #byId = new Map<string, Generation>();
   /** Those that have ended, in that order, and when each is forgotten. */
   readonly #kept = new Map<Generation, Timer>();
-  /** Those whose `onFinish` is still at work. */
-  readonly #settling = new Map<Generation, Promise<void>>();
-  #keptCharacters = 0;
+  /** Those of them that count: one whose `onFinish` hangs pushes none out. */
+  readonly #settled = new Set<Generation>();
+  #settledCharacters = 0;
+  /** Each `onFinish` that is still at work. */
+  readonly #settling = new Set<Promise<void>>();
   /** Those that were stopped ahead, and when each is forgotten. */
   readonly #stoppedAhead = new Map<string, number>();
   #draining: PromiseWithResolvers<void> | undefined;
@@ -121,7 +126,8 @@ export class Generations {
   /**
    * Lets running generations finish for a while, and starts no more.
    *
-   * @returns Resolves when none is running, and each `onFinish` has.
+   * @returns Resolves when none is running, and each `onFinish` has, or has had as
+   * long again.
    */
   async drain(): Promise<void> {
     const { clock, limits } = this.#context;
@@ -135,7 +141,21 @@ export class Generations {
       clock.clearTimeout(timer);
     }
     for (const timer of this.#kept.values()) clock.clearTimeout(timer);
-    await Promise.all(this.#settling.values());
+    await this.#waitForSettling();
+  }
+
+  /** Waits for each `onFinish`, though for no longer than a drain may take. */
+  async #waitForSettling(): Promise<void> {
+    if (this.#settling.size === 0) return;
+    const { clock, limits, onError } = this.#context;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = clock.setTimeout(() => {
+      resolve();
+      const error = neverSettled(limits.drainSeconds);
+      guarded(() => onError?.(error), undefined);
+    }, limits.drainSeconds * 1000);
+    await Promise.race([Promise.all(this.#settling), promise]);
+    clock.clearTimeout(timer);
   }
 
   #onFinish(
@@ -146,40 +166,55 @@ export class Generations {
     const { onFinish, onError } = this.#context;
     guarded(() => watch?.onEnd?.(answer), onError);
     const settled = settle(() => onFinish?.(answer), onError);
-    if (settled !== undefined) {
-      this.#settling.set(generation, settled);
-      settled.then(() => this.#settling.delete(generation));
-    }
     this.#keep(generation);
+    if (settled === undefined) return this.#count(generation);
+    this.#settling.add(settled);
+    settled.then(() => {
+      this.#settling.delete(settled);
+      this.#count(generation);
+    });
   }
 
+  /** Keeps one that has ended. */
   #keep(generation: Generation): void {
-    const { clock, limits } = this.#context;
-    const timer = clock.setTimeout(
-      () => this.#forget(generation),
-      limits.retentionSeconds * 1000,
-    );
+    const { clock, limits, onError } = this.#context;
+    const timer = clock.setTimeout(() => {
+      const hasSettled = this.#settled.has(generation);
+      this.#forget(generation);
+      if (hasSettled) return;
+      const error = neverSettled(limits.retentionSeconds);
+      guarded(() => onError?.(error), undefined);
+    }, limits.retentionSeconds * 1000);
     this.#kept.set(generation, timer);
-    this.#keptCharacters += generation.transcript.length;
-    for (const oldest of this.#kept.keys()) {
-      if (this.#keptCharacters <= limits.retainedCharacters) break;
-      this.#forget(oldest);
-    }
     if (this.running === 0) this.#draining?.resolve();
   }
 
-  #forget(generation: Generation): void {
-    const settled = this.#settling.get(generation);
-    if (settled !== undefined) {
-      settled.then(() => this.#forget(generation));
-      return;
-    }
+  /** Counts one whose `onFinish` has settled, for which the oldest may go. */
+  #count(generation: Generation): void {
     if (!this.#kept.has(generation)) return;
+    this.#settled.add(generation);
+    this.#settledCharacters += generation.transcript.length;
+    for (const oldest of this.#settled) {
+      if (this.#settledCharacters <= this.#context.limits.retainedCharacters) {
+        break;
+      }
+      this.#forget(oldest);
+    }
+  }
+
+  #forget(generation: Generation): void {
     this.#context.clock.clearTimeout(this.#kept.get(generation));
     this.#kept.delete(generation);
     this.#byId.delete(generation.id);
-    this.#keptCharacters -= generation.transcript.length;
+    if (!this.#settled.delete(generation)) return;
+    this.#settledCharacters -= generation.transcript.length;
   }
+}
+
+function neverSettled(seconds: number): Error {
+  return new Error(
+    `Cannot wait for onFinish: it has not settled in ${seconds} s`,
+  );
 }
 
 function keyOf(owner: string, id: string): string {

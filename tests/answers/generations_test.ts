@@ -342,6 +342,65 @@ Deno.test("finished ones are kept for a while, the oldest goes first", async () 
   assertEquals([generations.kept, clock.timers], [0, 0]);
 });
 
+Deno.test("one whose onFinish hangs pushes no other out, and holds up nothing for ever", async () => {
+  const model = new ScriptedModel((call) => {
+    call.say(`{"a":"${"b".repeat(92)}"}`);
+    call.end();
+  });
+  const clock = new TestClock();
+  const errors: unknown[] = [];
+  const saved = new Map<string, PromiseWithResolvers<void>>();
+  const generations = new Generations({
+    ask: model.ask,
+    // 100 units each: two are within it.
+    limits: testConfig({ limits: { retainedCharacters: 250 } }).limits,
+    clock,
+    onFinish: ({ id }) => saved.get(id)?.promise,
+    onError: (error) => errors.push(String(error)),
+  });
+  const all: Generation[] = [];
+  const begin = async (hangs: boolean) => {
+    const generation = start(generations);
+    if (hangs) saved.set(generation.id, Promise.withResolvers());
+    all.push(generation);
+    generation.poll();
+    await until(() => generations.running === 0);
+    clock.tick(1000);
+  };
+  const found = () => all.map(({ id }) => generations.get(id) !== undefined);
+  for (const hangs of [true, true, true, true, false, false]) {
+    await begin(hangs);
+  }
+  assertEquals(found(), [true, true, true, true, true, true]);
+  // Of those that count the oldest goes; those that hang are not among them.
+  await begin(false);
+  assertEquals(found(), [true, true, true, true, false, true, true]);
+  // Whose onFinish settles counts from then on.
+  saved.get(all[3]!.id)!.resolve();
+  await turn();
+  assertEquals(found(), [true, true, true, true, false, false, true]);
+  assertEquals(errors, []);
+  // The first has ended seven seconds ago.
+  clock.tick(293_000);
+  assertEquals(found(), [false, true, true, true, false, false, true]);
+  assertEquals(errors, [
+    "Error: Cannot wait for onFinish: it has not settled in 300 s",
+  ]);
+  // One that settles when it is forgotten comes too late.
+  saved.get(all[0]!.id)!.resolve();
+  let drained = false;
+  const drain = generations.drain().then(() => drained = true);
+  clock.tick(24_999);
+  await turn();
+  assert(!drained);
+  clock.tick(1);
+  await drain;
+  assertEquals(errors.slice(1), [
+    "Error: Cannot wait for onFinish: it has not settled in 25 s",
+  ]);
+  assertEquals(clock.timers, 0);
+});
+
 Deno.test("one that alone is too much is not kept, and its reader reads on", async () => {
   const model = new ScriptedModel();
   const { generations, clock } = setUp(model.ask, { retainedCharacters: 5 });
