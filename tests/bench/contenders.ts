@@ -16,13 +16,27 @@ export const YARDSTICK = "JavaScript proxy";
 export const PROXIES = [OURS, NATIVE, YARDSTICK];
 /** They do less than is needed: what no server like this one can go below. */
 export const FLOORS = ["floor: read", "floor: copy", "floor: re-send"];
-export const ALL = [
-  ...PROXIES,
-  ...FLOORS,
-  "AI SDK streamText",
-  "AI SDK streamObject",
+/** What streams a growing text, or what has changed in it. */
+export const TEXT_PEERS = [
+  "TanStack AI",
+  "TanStack AI, lines",
+  "TanStack AI, durable",
+  "TanStack AI, durable, batch: 1",
+  "AI SDK, text",
+  "AI SDK, text, low memory",
+  "AI SDK, UI messages",
+  "AI SDK, UI messages, low memory",
+  "AI SDK, streamObject",
   "LangChain.js",
 ];
+/** What streams rows: those of the AI SDK come each when it is whole. */
+export const ROW_PEERS = [
+  "TanStack AI",
+  "AI SDK, elements",
+  "AI SDK, elements, low memory",
+  "AI SDK, UI messages",
+];
+export const PEERS = [...TEXT_PEERS, ...ROW_PEERS];
 
 /** A contender's turn. */
 export interface Turn {

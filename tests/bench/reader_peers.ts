@@ -7,14 +7,12 @@
  * `ai`, under `docs/`), and of tanstack.com/ai/latest as of TanStack AI 0.58.
  */
 
-import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import {
   chat,
   memoryStream,
   resumeServerSentEventsResponse,
   toServerSentEventsResponse,
 } from "@tanstack/ai";
-import { openaiCompatible } from "@tanstack/ai-openai/compatible";
 import {
   createTextStreamResponse,
   createUIMessageStreamResponse,
@@ -26,6 +24,8 @@ import {
 } from "ai";
 import { createResumableStreamContext } from "resumable-stream/generic";
 import { z } from "zod";
+import { aiSdkModel } from "./peers/ai_sdk.ts";
+import { tanStackModel } from "./peers/tanstack.ts";
 import { startFieldstream } from "./process.ts";
 
 /** A request as a page sends it. */
@@ -119,15 +119,6 @@ const fieldstream: Contender = {
   textIn: ({ data }) => data?.text,
   whole: (text) => JSON.parse(text).text,
 };
-
-function aiSdkModel(baseURL: string) {
-  const provider = createOpenAICompatible({
-    name: "scripted",
-    baseURL,
-    supportsStructuredOutputs: true,
-  });
-  return provider("scripted");
-}
 
 const output = Output.object({ schema });
 
@@ -241,16 +232,6 @@ function inProcessRedis() {
       },
     },
   };
-}
-
-function tanStackModel(baseURL: string) {
-  const provider = openaiCompatible({
-    name: "scripted",
-    baseURL,
-    apiKey: "none",
-    models: ["scripted"],
-  });
-  return provider("scripted");
 }
 
 const messages = [{ role: "user", content: PROMPT }];

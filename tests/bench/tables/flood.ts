@@ -1,56 +1,74 @@
+import { checkAnswer } from "../answers.ts";
 import {
-  ALL,
   FLOORS,
   OURS,
+  PEERS,
   PROXIES,
+  ROW_PEERS,
+  TEXT_PEERS,
   urlOf,
   withServers,
   YARDSTICK,
 } from "../contenders.ts";
 import { cut } from "../documents.ts";
+import type { TableOptions } from "../options.ts";
 import { printTable, Samples } from "../table.ts";
 import { answerText, type Script } from "../upstream.ts";
 
+/** What is told beside each of the peers' houses. */
+const AGAINST = [YARDSTICK, "TanStack AI", OURS];
+
+const LOADS = [
+  { kind: "article", size: 8192, streams: 20, peers: TEXT_PEERS },
+  // A stream of the slowest takes ten seconds.
+  { kind: "article", size: 65536, streams: 1, peers: TEXT_PEERS },
+  { kind: "rows", size: 8192, streams: 20, peers: ROW_PEERS },
+  { kind: "rows", size: 65536, streams: 1, peers: ROW_PEERS },
+] as const;
+
 /** Processor time where the provider writes as fast as it can. */
-export async function printFlood(): Promise<void> {
-  for (
-    const { size, streams, rounds } of [
-      { size: 8192, streams: 20, rounds: 5 },
-      // A stream of the slowest takes ten seconds.
-      { size: 65536, streams: 1, rounds: 3 },
-    ]
-  ) {
-    const script: Script = { kind: "article", size, rate: 0 };
+export async function printFlood(
+  { rounds: given }: TableOptions,
+): Promise<void> {
+  for (const { kind, size, streams, peers } of LOADS) {
+    const rounds = given ?? (streams > 1 ? 3 : 2);
+    const script: Script = { kind, size, rate: 0 };
+    const short: Script = { ...script, size: 2048 };
     const tokens = cut(answerText(script)).length;
     const costs = new Samples();
-    await withServers(ALL, rounds, async ({ name, server, client, round }) => {
+    const floors = kind === "article" ? FLOORS : [];
+    const names = [...PROXIES, ...floors, ...peers];
+    await withServers(names, rounds, async (turn) => {
+      const { name, server, client, round } = turn;
+      if (round === 0) await checkAnswer(name, server, short);
       const load = {
         do: "repeat",
-        url: await urlOf(name, server, script),
         streams,
         // A proxy has passed on the provider's last event, and so have we.
         ending: name === OURS
           ? '"status":"end"'
-          : [...PROXIES, ...FLOORS].includes(name)
-          ? "[DONE]"
-          : "",
+          : PEERS.includes(name)
+          ? ""
+          : "[DONE]",
       } as const;
       // While the others were measured, its compiled code went cold.
-      await client.run({ ...load, seconds: 1 });
+      const shortUrl = await urlOf(name, server, short);
+      await client.run({ ...load, url: shortUrl, seconds: 0.5 });
+      if (round === 0) return;
+      const url = await urlOf(name, server, script);
       const before = server.cpu();
-      const { ended } = await client.run({ ...load, seconds: 2 });
-      const cost = (server.cpu() - before) * 1000 / (ended * tokens);
-      if (round > 0) costs.add(name, cost);
+      const { ended } = await client.run({ ...load, url, seconds: 1.5 });
+      costs.add(name, (server.cpu() - before) * 1000 / (ended * tokens));
     });
     printTable(
-      `Processor time of a token: answers of ${size / 1024} KB (${tokens} ` +
-        `tokens), ${streams} at a time, as fast as the provider writes`,
-      ["", "µs", `to the ${YARDSTICK}`, `to ${OURS}`],
+      `Processor time of a token: answers of ${size / 1024} KB ` +
+        `(${kind}, ${tokens} tokens), ${streams} at a time, as fast as the ` +
+        "provider writes",
+      ["", "µs", ...AGAINST.map((other) => `to ${other}`)],
       costs.names.map((name) => [
         name,
         costs.median(name).toPrecision(3),
-        costs.ratio(name, YARDSTICK),
-        costs.ratio(name, OURS),
+        ...AGAINST.map((other) => costs.ratio(name, other)),
       ]),
     );
   }
