@@ -1,10 +1,11 @@
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { makeGenerationId } from "../../lib/answers/id.ts";
 import { providerName, Telemetry } from "../../lib/app/telemetry.ts";
 import { ServerProcess } from "../_process.ts";
 import { readEvents } from "../_server.ts";
 import { Upstream, type UpstreamCall } from "../_upstream.ts";
 import { OtlpReceiver } from "./_otlp.ts";
+import { readSamples } from "./_prometheus.ts";
 
 const secret = "sk-secret-of-the-provider";
 const token = "a-token-of-this-test";
@@ -112,18 +113,6 @@ Deno.test("OpenTelemetry is told of each generation and connection, and of nothi
   }
 });
 
-/** The samples of a page, by their names and labels but for the worker. */
-function samplesOf(page: string): Map<string, number> {
-  return new Map(
-    [...page.matchAll(/^(\w+)\{(.*)\} (\S+)$/gm)].map(
-      ([, name, labels, value]) => {
-        const rest = labels!.replace(/worker="[0-9a-f]{8}",?/, "");
-        return [rest === "" ? name! : `${name}{${rest}}`, Number(value)];
-      },
-    ),
-  );
-}
-
 /** Prometheus' own checker, where it is installed (Debian: prometheus). */
 async function check(page: string): Promise<string | undefined> {
   try {
@@ -171,7 +160,7 @@ Deno.test("/metrics tells figures to whoever has a token", async () => {
   );
   const page = await response.text();
   assertMatch(page, /\{worker="[0-9a-f]{8}"/);
-  const samples = samplesOf(page);
+  const samples = readSamples(page);
   const expected: [string, number][] = [
     ['fieldstream_generations_total{outcome="end"}', 1],
     ['fieldstream_generation_duration_seconds_count{outcome="end"}', 1],
@@ -212,10 +201,26 @@ Deno.test("Prometheus' own checker finds no fault, and would find one", async ()
   telemetry.onStoreFault();
   const page = telemetry.format();
   assertMatch(page, /worker="a\\"b\\\\c\\nd",code="forbidden"\} 1\n/);
+  const samples = readSamples(page);
+  assertEquals(samples.get('fieldstream_refusals_total{code="forbidden"}'), 1);
+  assertEquals(samples.get("fieldstream_store_faults_total"), 1);
   const words = await check(page);
-  if (words === undefined) return;
-  assertEquals(words, "");
-  assert(await check('a{b="} 1\n') !== "");
+  const hasChecker = words !== undefined;
+  if (hasChecker) assertEquals(words, "");
+  const family = "# HELP a_total b\n# TYPE a_total counter\n";
+  for (
+    const wrong of [
+      'a{b="} 1\n',
+      `${family}a_total{b="c} 1\n`,
+      `${family}a_total 1`,
+      `${family}a_total one\n`,
+      `${family}a_total{b="c"} 1\na_total{b="c"} 1\n`,
+      `${family}${family}a_total 1\n`,
+    ]
+  ) {
+    assertThrows(() => readSamples(wrong), SyntaxError);
+  }
+  if (hasChecker) assert(await check('a{b="} 1\n') !== "");
 });
 
 Deno.test("providers have the names of the conventions", () => {
