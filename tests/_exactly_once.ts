@@ -41,18 +41,20 @@ const answer = fc.record({
   ),
 }).map((value) => JSON.stringify(value));
 
+/** A request to a model. */
+interface Call {
+  say(text: string): void;
+  end(): void;
+}
+
 /** What the models say, and how often they were asked: their prompts are ids. */
 export class Answers {
   readonly #texts = new Map<string, string>();
   readonly #asked = new Map<string, number>();
 
   /** Says the answer of an id in pieces of any size, a moment apart. */
-  say(
-    id: string,
-    call: { say(text: string): void; end(): void },
-    isOpen: () => boolean,
-  ): void {
-    this.#asked.set(id, this.timesAsked(id) + 1);
+  say(id: string, call: Call, isOpen: () => boolean): void {
+    this.#count(id);
     const text = `Sure!\n${this.text(id)}`;
     let at = 0;
     function next(): void {
@@ -62,6 +64,19 @@ export class Answers {
       setTimeout(next, Math.random() * 8);
     }
     next();
+  }
+
+  /** Says the shortest answer of an id, at once. */
+  sayAll(id: string, call: Call): void {
+    this.#count(id);
+    const text = JSON.stringify({ title: id });
+    this.#texts.set(id, text);
+    call.say(text);
+    call.end();
+  }
+
+  #count(id: string): void {
+    this.#asked.set(id, this.timesAsked(id) + 1);
   }
 
   /** The answer, JSON. */
@@ -80,6 +95,89 @@ export class Answers {
   }
 }
 
+/** Who reads answers, comes back where a connection breaks, and compares. */
+class Readers {
+  readonly #answers: Answers;
+  readonly #onEvent: () => void;
+  /** Those that somebody got no beginning of. */
+  readonly #refused = new Set<string>();
+  // A connection for each request, or one that is kept would lead to the same
+  // server again.
+  readonly #client: Deno.HttpClient = Deno.createHttpClient({
+    poolMaxIdlePerHost: 0,
+  });
+
+  constructor(answers: Answers, onEvent: () => void = () => {}) {
+    this.#answers = answers;
+    this.#onEvent = onEvent;
+  }
+
+  [Symbol.dispose](): void {
+    this.#client.close();
+  }
+
+  /**
+   * Has an answer read, by however many: all of them to the same end, and from
+   * one request to the model.
+   *
+   * @param read Reads the answer of an id.
+   */
+  async check(
+    read: (id: string) => Promise<boolean[]>,
+    attempt = 1,
+  ): Promise<void> {
+    const id = makeGenerationId();
+    const [isWell, ...others] = await read(id);
+    for (const other of others) assertEquals(other, isWell);
+    assertEquals(this.#answers.timesAsked(id), isWell ? 1 : 0);
+    if (isWell) return;
+    assert(attempt < ATTEMPTS, "interrupted again and again");
+    await this.check(read, attempt + 1);
+  }
+
+  /** @returns Whether it has ended well. */
+  async read(url: string, id: string, onEvent = () => {}): Promise<boolean> {
+    const seen: ServerEvent[] = [];
+    let last: string | undefined;
+    while (!last?.endsWith(".end")) {
+      try {
+        const response = await fetch(
+          `${url}/helloworld?prompt=${id}&id=${id}`,
+          {
+            headers: last === undefined ? {} : { "last-event-id": last },
+            client: this.#client,
+          },
+        );
+        if (response.status === 503) {
+          this.#refused.add(id);
+          await response.body!.cancel();
+          await new Promise((resolve) => setTimeout(resolve, 20));
+          continue;
+        }
+        assertEquals(response.status, 200);
+        for await (const event of readEvents(response)) {
+          assertEquals(event.data.status === "start", last === undefined);
+          if (event.id !== "") last = event.id;
+          seen.push(event);
+          onEvent();
+          this.#onEvent();
+        }
+      } catch (error) {
+        // It was cut.
+        if (!(error instanceof TypeError)) throw error;
+        if (last === undefined) this.#refused.add(id);
+      }
+    }
+    const { status, code } = seen.at(-1)!.data;
+    // Where a store has been too slow for a claim, twice, nobody may write what
+    // has been claimed: that is over with its lease, and never runs twice.
+    if (code === "interrupted" && this.#refused.has(id)) return false;
+    assertEquals(status, "end", JSON.stringify(seen));
+    assertEquals(stateAfter(seen), JSON.parse(this.#answers.text(id)));
+    return true;
+  }
+}
+
 /**
  * Reads answers over the servers, some of them twice, through cuts at any byte
  * and now and then of all connections at once.
@@ -91,8 +189,6 @@ export async function checkExactlyOnce(
   let cuts = 0;
   let events = 0;
   const onCut = () => cuts++;
-  /** Those that somebody got no beginning of. */
-  const refused = new Set<string>();
   await using proxy = startProxy(
     servers,
     () =>
@@ -100,71 +196,40 @@ export async function checkExactlyOnce(
         ? cutAfterEvent(onCut)
         : cutAfter(Math.floor(Math.random() * 1500), onCut),
   );
-  // A connection for each request, or one that is kept would lead to the same
-  // server again.
-  using client = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
+  using readers = new Readers(answers, () => {
+    if (++events % ALL_CUT === 0) proxy.cut();
+  });
 
-  /** @returns Whether it has ended well. */
-  async function read(id: string, onEvent = () => {}): Promise<boolean> {
-    const seen: ServerEvent[] = [];
-    let last: string | undefined;
-    while (!last?.endsWith(".end")) {
-      try {
-        const response = await fetch(
-          `${proxy.url}/helloworld?prompt=${id}&id=${id}`,
-          {
-            headers: last === undefined ? {} : { "last-event-id": last },
-            client,
-          },
-        );
-        if (response.status === 503) {
-          refused.add(id);
-          await response.body!.cancel();
-          await new Promise((resolve) => setTimeout(resolve, 20));
-          continue;
-        }
-        assertEquals(response.status, 200);
-        for await (const event of readEvents(response)) {
-          assertEquals(event.data.status === "start", last === undefined);
-          if (event.id !== "") last = event.id;
-          seen.push(event);
-          if (++events % ALL_CUT === 0) proxy.cut();
-          onEvent();
-        }
-      } catch (error) {
-        // It was cut.
-        if (!(error instanceof TypeError)) throw error;
-        if (last === undefined) refused.add(id);
-      }
-    }
-    const { status, code } = seen.at(-1)!.data;
-    // Where a store has been too slow for a claim, twice, nobody may write what
-    // has been claimed: that is over with its lease, and never runs twice.
-    if (code === "interrupted" && refused.has(id)) return false;
-    assertEquals(status, "end", JSON.stringify(seen));
-    assertEquals(stateAfter(seen), JSON.parse(answers.text(id)));
-    return true;
-  }
-
-  async function run(attempt = 1): Promise<void> {
-    const id = makeGenerationId();
+  function read(id: string): Promise<boolean[]> {
     const begun = Promise.withResolvers<void>();
-    const first = read(id, begun.resolve);
+    const reads = [readers.read(proxy.url, id, begun.resolve)];
     // Some are asked for twice at once, some get a second viewer later.
     const kind = Math.random();
-    const second = kind < 0.3
-      ? read(id)
-      : kind > 0.7
-      ? begun.promise.then(() => read(id))
-      : first;
-    const [isWell, isWellToo] = await Promise.all([first, second]);
-    assertEquals(isWellToo, isWell);
-    if (isWell) return assertEquals(answers.timesAsked(id), 1);
-    assertEquals(answers.timesAsked(id), 0);
-    assert(attempt < ATTEMPTS, "interrupted again and again");
-    await run(attempt + 1);
+    const again = () => readers.read(proxy.url, id);
+    if (kind < 0.3) reads.push(again());
+    if (kind > 0.7) reads.push(begun.promise.then(again));
+    return Promise.all(reads);
   }
 
-  await Promise.all(Array.from({ length: ANSWERS }, () => run()));
+  await Promise.all(
+    Array.from({ length: ANSWERS }, () => readers.check(read)),
+  );
   assert(cuts > ANSWERS, `${cuts} cuts`);
+}
+
+/** Reads 1,000 answers, each asked for four times at once, twice of each server. */
+export async function checkAskedAtOnce(
+  servers: readonly [string, string],
+  answers: Answers,
+): Promise<void> {
+  using readers = new Readers(answers);
+  const read = (id: string) =>
+    Promise.all(
+      [...servers, ...servers].map((url) => readers.read(url, id)),
+    );
+  for (let round = 0; round < 10; round++) {
+    await Promise.all(
+      Array.from({ length: 100 }, () => readers.check(read)),
+    );
+  }
 }

@@ -12,9 +12,16 @@ import {
   turn,
   until,
 } from "../_server.ts";
-import { Answers, checkExactlyOnce, PATIENT_LIMITS } from "../_exactly_once.ts";
+import {
+  Answers,
+  checkAskedAtOnce,
+  checkExactlyOnce,
+  PATIENT_LIMITS,
+} from "../_exactly_once.ts";
 import { engines } from "./_engines.ts";
 import { type Fault, faulty } from "./_faulty.ts";
+
+const patient = { limits: JSON.parse(PATIENT_LIMITS) };
 
 /** Two servers that share a store, and a model that both ask. */
 class Fleet implements AsyncDisposable {
@@ -277,27 +284,15 @@ engineTest(
 engineTest(
   "1,000 ids that are asked for four times at once are answered once each",
   async (open) => {
+    const answers = new Answers();
     const model = new ScriptedModel((call) => {
-      call.say('{"a":"b"}');
-      call.end();
+      answers.sayAll(call.question.prompt!, call);
     });
-    await using fleet = await Fleet.start(open, {}, model);
-    const { a, b } = fleet;
-    let ends = 0;
-    for (let round = 0; round < 10; round++) {
-      const ids = Array.from({ length: 100 }, makeGenerationId);
-      const requests = ids.flatMap((id) =>
-        [a, b, a, b].map(async (server) => {
-          const events = await all(ask(server, id));
-          if (events.at(-1)?.data.status === "end") ends++;
-          else throw new Error(JSON.stringify(events));
-          assertEquals(stateOf(events), { a: "b" });
-        })
-      );
-      await Promise.all(requests);
-    }
-    assertEquals([ends, model.calls.length], [4000, 1000]);
+    await using fleet = await Fleet.start(open, patient, model);
+    await checkAskedAtOnce([fleet.a.url, fleet.b.url], answers);
   },
+  // The engines: over two processes, in exactly_once_test.ts.
+  ["memory"],
 );
 
 engineTest(
@@ -470,9 +465,7 @@ engineTest(
     const model = new ScriptedModel((call) => {
       answers.say(call.question.prompt!, call, () => !call.signal.aborted);
     });
-    await using fleet = await Fleet.start(open, {
-      limits: JSON.parse(PATIENT_LIMITS),
-    }, model);
+    await using fleet = await Fleet.start(open, patient, model);
     await checkExactlyOnce([fleet.a.url, fleet.b.url], answers);
   },
   // The engines: over two processes, in exactly_once_test.ts.
