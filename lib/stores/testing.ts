@@ -419,6 +419,15 @@ export const storeCases: readonly StoreCase[] = [
     deepStrictEqual(await hold(b, 0), true);
     deepStrictEqual(await hold(c, 1), true);
   }),
+
+  storeCase("what a dead instance has held is given back", async (a, b) => {
+    const holding = { key: makeId(), count: 3, limit: 3 };
+    deepStrictEqual(await a.hold([holding]), [true]);
+    // From now on nothing more is heard of it.
+    deepStrictEqual(await b.hold([{ ...holding, count: 1 }]), [false]);
+    await until(async () => (await b.hold([{ ...holding, count: 1 }]))[0]!);
+    deepStrictEqual(await b.hold([holding]), [true]);
+  }),
 ];
 
 const WON = { won: true, stopped: false };

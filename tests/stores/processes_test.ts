@@ -3,6 +3,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { makeGenerationId } from "../../lib/answers/id.ts";
+import type { ServerProcess } from "../_process.ts";
 import { type Proxy, startProxy } from "../_proxy.ts";
 import { Upstream } from "../_upstream.ts";
 import {
@@ -15,6 +16,18 @@ import {
   processTest,
 } from "./_fleet.ts";
 
+/** Lets a process end, and counts its calls of onFinish for an answer. */
+async function finishes(process: ServerProcess, id: string): Promise<number> {
+  try {
+    process.signal("SIGTERM");
+  } catch {
+    // It has ended by itself.
+  }
+  await process.status;
+  await process.awaitOutput("\0");
+  return process.output.split(`generation ${id} `).length - 1;
+}
+
 processTest(
   "kill -9 of the writer: interrupted elsewhere, and what was shown stays",
   async (shared) => {
@@ -23,11 +36,11 @@ processTest(
     fleet.a.signal("SIGKILL");
     const start = performance.now();
     await onB.ended;
-    const took = performance.now() - start;
-    console.log(`interrupted after ${Math.round(took)} ms`);
+    // Within lease + 4 s, by a clock that no load slows: in seam_test.ts.
+    const took = Math.round(performance.now() - start);
+    console.log(`interrupted after ${took} ms, with a lease of ${LEASE} s`);
     assertEquals(onB.last?.data.code, "interrupted");
     assertEquals(onB.state, { title: "on" });
-    assert(took < (LEASE + 4) * 1000 + 3000, `${took} ms`);
     await onA.ended;
     await call.closed;
     // Whoever comes later sees the same, and nobody asks again.
@@ -38,8 +51,12 @@ processTest(
       "interrupted",
     ]);
     assertEquals(fleet.upstream.calls.length, 1);
-    // Whoever has buried it does not report it: that was the writer's.
-    assert(!fleet.b.output.includes(id), fleet.b.output);
+    // Nobody has called onFinish, which the log is written by: neither who died
+    // nor who has buried it.
+    assertEquals([await finishes(fleet.a, id), await finishes(fleet.b, id)], [
+      0,
+      0,
+    ]);
   },
 );
 
@@ -60,6 +77,11 @@ processTest(
     await later.ended;
     assertEquals(later.state, { title: "on" });
     await fleet.a.awaitOutput(`generation ${id} interrupted`);
+    // Only who has written it has called onFinish, and once.
+    assertEquals([await finishes(fleet.a, id), await finishes(fleet.b, id)], [
+      1,
+      0,
+    ]);
   },
 );
 
@@ -104,8 +126,18 @@ processTest(
     a.signal("SIGTERM");
     for (const follower of followers) await follower.ended;
     assertEquals((await a.status).code, 0);
-    for (const { last, state } of followers) {
-      assertEquals([last?.data.code, state], ["interrupted", { title: "on" }]);
+    for (const [n, { last, state }] of followers.entries()) {
+      if (last?.data.status !== "error") {
+        // Too slow to read it within the last words, it comes back elsewhere.
+        assertEquals(n % 2, 0);
+        const headers = { "last-event-id": last!.id };
+        const back = new Follower(
+          await fetch(`${b.url}/helloworld`, { headers }),
+        );
+        await back.ended;
+        assertEquals(back.last?.data.code, "interrupted");
+      } else assertEquals(last.data.code, "interrupted");
+      assertEquals(state, { title: "on" });
     }
     assertEquals(upstream.calls.length, 50);
   },
