@@ -421,12 +421,14 @@ export const storeCases: readonly StoreCase[] = [
   }),
 
   storeCase("what a dead instance has held is given back", async (a, b) => {
-    const holding = { key: makeId(), count: 3, limit: 3 };
-    deepStrictEqual(await a.hold([holding]), [true]);
-    // From now on nothing more is heard of it.
-    deepStrictEqual(await b.hold([{ ...holding, count: 1 }]), [false]);
-    await until(async () => (await b.hold([{ ...holding, count: 1 }]))[0]!);
-    deepStrictEqual(await b.hold([holding]), [true]);
+    const key = makeId();
+    const hold = async (store: TranscriptStore, count: number) =>
+      (await store.hold([{ key, count, limit: 3 }]))[0]!;
+    deepStrictEqual(await hold(a, 2), true);
+    // From now on nothing is heard of it, but of another.
+    deepStrictEqual(await hold(b, 1), true);
+    deepStrictEqual(await hold(b, 3), false);
+    await until(async () => await hold(b, 1) && await hold(b, 3));
   }),
 ];
 
