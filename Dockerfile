@@ -8,7 +8,7 @@ COPY README.md README.zh-CN.md llms.txt ./
 COPY docs ./docs
 COPY static ./static
 COPY lib ./lib
-RUN deno cache start.ts main.ts serve.ts lib/app/store.ts
+RUN deno cache $(deno run -A without_jsr/flags.ts) main.ts serve.ts lib/app/store.ts
 
 # For STORE=sqlite:/data/answers.db
 RUN mkdir /data && chown deno:deno /data

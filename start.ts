@@ -17,8 +17,6 @@ const child = new Deno.Command(Deno.execPath(), {
     ...(isParallel
       ? ["--host", HOST || "0.0.0.0", "--port", PORT || "5001"]
       : []),
-    // It is found by itself only where this is started in its folder.
-    ...["--config", `${import.meta.dirname}/deno.json`],
     ...await readFlags(["--env-file", "--server"]),
     ...writeFlags(store),
     new URL(isParallel ? "serve.ts" : "main.ts", import.meta.url).href,

@@ -3,6 +3,25 @@
 import { SETTINGS } from "../lib/app/settings.ts";
 import { writeFlags } from "../without_jsr/flags.ts";
 
+let flags: Promise<string[]> | undefined;
+
+/** What lets it run where JSR cannot be reached: see without_jsr/flags.ts. */
+function readFlags(): Promise<string[]> {
+  return flags ??= (async () => {
+    const { stdout } = await new Deno.Command(Deno.execPath(), {
+      args: [
+        "run",
+        "--allow-read=deno.json,.env",
+        "--allow-run",
+        "without_jsr/flags.ts",
+      ],
+      cwd: new URL("..", import.meta.url),
+      stderr: "null",
+    }).output();
+    return new TextDecoder().decode(stdout).split(/\s+/).filter(Boolean);
+  })();
+}
+
 /** The port at which it says that it listens. */
 const LISTENS = /listens on http:\/\/127\.0\.0\.1:(\d+)\//;
 
@@ -55,6 +74,7 @@ export class ServerProcess implements AsyncDisposable {
     const none = Object.fromEntries(names.split(",").map((name) => [name, ""]));
     const args = [
       "run",
+      ...await readFlags(),
       "--quiet",
       "--no-prompt",
       "--allow-net=127.0.0.1",

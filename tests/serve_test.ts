@@ -6,6 +6,7 @@ import { Answers, checkExactlyOnce, PATIENT_LIMITS } from "./_exactly_once.ts";
 import { readEvents, type ServerEvent, stateAfter } from "./_server.ts";
 import { hasRedis, RedisServer } from "./stores/_redis.ts";
 import { Upstream } from "./_upstream.ts";
+import { readFlags } from "../without_jsr/flags.ts";
 
 const root = new URL("../", import.meta.url);
 
@@ -155,6 +156,7 @@ Deno.test("several workers without a store are refused, with a sentence", async 
   const { code, stderr } = await new Deno.Command(Deno.execPath(), {
     args: [
       ...["serve", "--parallel", "--port", "0", "-A", "--quiet"],
+      ...await readFlags([]),
       `${root}serve.ts`,
     ],
     env: { DENO_JOBS: "2", STORE: "" },

@@ -18,6 +18,8 @@ import {
   assertThrows,
   fail,
 } from "@std/assert";
+import { setCookie } from "@std/http/cookie";
+import { serveDir } from "@std/http/file-server";
 
 const nullPrototype = Object.assign(Object.create(null), { a: 1 });
 
@@ -167,4 +169,147 @@ Deno.test("assertRejects returns the error it expects", async () => {
       () => assertRejects(throwRangeError, RangeError),
     ]
   ) await assertRejects(unmet, AssertionError);
+});
+
+Deno.test("serveDir serves files of its directory", async (t) => {
+  const parent = await Deno.makeTempDir();
+  const fsRoot = `${parent}/root`;
+  await Deno.mkdir(fsRoot);
+  await Deno.writeTextFile(`${parent}/secret`, "secret");
+  await Deno.writeTextFile(`${fsRoot}/.hidden`, "hidden");
+  await Deno.writeTextFile(`${fsRoot}/index.html`, "<p>é</p>");
+  await Deno.writeTextFile(`${fsRoot}/a.js`, "export {};");
+  await Deno.writeTextFile(`${fsRoot}/a.css`, "p {}");
+  const serve = (path: string, init?: RequestInit) =>
+    serveDir(new Request(`http://localhost${path}`, init), {
+      fsRoot,
+      quiet: true,
+      headers: ["x-test: a:b"],
+    });
+
+  for (
+    const [path, type, body] of [
+      ["/", "text/html; charset=utf-8", "<p>é</p>"],
+      ["/index.html", "text/html; charset=utf-8", "<p>é</p>"],
+      ["/?q=/../a.js", "text/html; charset=utf-8", "<p>é</p>"],
+      ["/a.js", "text/javascript; charset=utf-8", "export {};"],
+      ["/a.css", "text/css; charset=utf-8", "p {}"],
+    ] as const
+  ) {
+    const length = new TextEncoder().encode(body).length;
+    for (const method of ["GET", "HEAD"]) {
+      await t.step(`${method} ${path}`, async () => {
+        const response = await serve(path, { method });
+        assertEquals(response.status, 200);
+        assertEquals(
+          response.headers.get("content-type")?.toLowerCase(),
+          type,
+        );
+        assertEquals(response.headers.get("content-length"), `${length}`);
+        assertEquals(response.headers.get("x-test"), "a:b");
+        assertEquals(await response.text(), method === "GET" ? body : "");
+      });
+    }
+  }
+
+  await t.step("a file that the client has is not sent again", async () => {
+    const first = await serve("/a.js");
+    await first.body?.cancel();
+    const etag = first.headers.get("etag");
+    assertExists(etag);
+    for (const [tag, status] of [[etag, 304], ['"other"', 200]] as const) {
+      const response = await serve("/a.js", {
+        headers: { "if-none-match": tag },
+      });
+      await response.body?.cancel();
+      assertEquals(response.status, status);
+    }
+  });
+
+  for (
+    const path of [
+      "/missing",
+      "/.hidden",
+      "/%2ehidden",
+      "/../secret",
+      "/%2e%2e/secret",
+      "/..%5csecret",
+    ]
+  ) {
+    await t.step(`GET ${path} finds nothing`, async () => {
+      const response = await serve(path);
+      await response.body?.cancel();
+      assertEquals(response.status, 404);
+    });
+  }
+
+  for (
+    const [path, location] of [
+      ["/..%2fsecret", "/secret"],
+      ["/%2e%2e%2fsecret", "/secret"],
+      ["/x/..%2f..%2fsecret", "/secret"],
+      ["//secret", "/secret"],
+      ["/x//a.js?q", "/x/a.js?q"],
+    ] as const
+  ) {
+    await t.step(`GET ${path} leads to ${location}`, async () => {
+      const response = await serve(path);
+      assertEquals(response.status, 301);
+      assertEquals(
+        response.headers.get("location"),
+        `http://localhost${location}`,
+      );
+      assertThrows(() => response.headers.set("x-test", "a"), TypeError);
+    });
+  }
+
+  await t.step("what cannot be decoded is an error", async () => {
+    const response = await serve("/%zz");
+    await response.body?.cancel();
+    assertEquals(response.status, 500);
+  });
+
+  await t.step("only GET and HEAD are allowed", async () => {
+    for (const method of ["POST", "PUT", "DELETE", "OPTIONS"]) {
+      const response = await serve("/", { method });
+      await response.body?.cancel();
+      assertEquals(response.status, 405);
+    }
+  });
+
+  await Deno.remove(parent, { recursive: true });
+});
+
+Deno.test("setCookie writes all attributes", () => {
+  const headers = new Headers();
+  setCookie(headers, { name: "a", value: "1" });
+  setCookie(headers, {
+    name: "b",
+    value: "x%20y",
+    expires: new Date(0),
+    maxAge: 60,
+    domain: "example.com",
+    path: "/",
+    secure: true,
+    httpOnly: true,
+    partitioned: true,
+    sameSite: "Lax",
+  });
+  assertEquals(
+    headers.getSetCookie().map((cookie) => cookie.split("; ").sort()),
+    [["a=1"], [
+      "Domain=example.com",
+      "Expires=Thu, 01 Jan 1970 00:00:00 GMT",
+      "HttpOnly",
+      "Max-Age=60",
+      "Partitioned",
+      "Path=/",
+      "SameSite=Lax",
+      "Secure",
+      "b=x%20y",
+    ]],
+  );
+  for (const value of ["a b", "a;b", "é"]) {
+    assertThrows(() => setCookie(headers, { name: "a", value }), Error);
+  }
 });

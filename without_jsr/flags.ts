@@ -1,23 +1,31 @@
-// What tasks run with; and what lets those run that test and check where the JSR
-// registry cannot be reached, as in networks in which only npm's can.
+// What lets every task run where the JSR registry cannot be reached, as in
+// networks in which only npm's can.
+//
+// deno.json names the real packages. A task first asks this script for flags:
+// there are none where JSR answers, or has answered before; otherwise an import
+// map puts the modules in this folder, thin layers over Node's own modules and
+// npm packages, in the place of JSR's.
 //
 // --env-file adds the flag for a file `.env` that is there, --server what main.ts
-// may do, and --tests the packages that only tests and checks need. Of those
-// deno.json names the real ones, which are taken where JSR answers, or has
-// answered before; otherwise an import map puts the modules in this folder, thin
-// layers over Node's own modules, in the place of JSR's. The server needs none.
+// may do, and --tests the packages that only tests and checks need.
 
+import { parseEnv } from "node:util";
 import { SETTINGS } from "../lib/app/settings.ts";
 
 /** The JSR modules in use. A new one is added here, with its stand-in. */
 const standIns: Record<string, string> = {
   "@std/assert": "./assert.ts",
+  "@std/http/cookie": "./cookie.ts",
+  "@std/http/file-server": "./file_server.ts",
 };
 
 /** How long the registry may be silent before it counts as unreachable. */
 const patienceMilliseconds = 3_000;
 
-/** What the server is made of, and what tests it. */
+/** What the server is made of. */
+const ownConfig = new URL("../deno.json", import.meta.url);
+
+/** The same and what tests it, which `deno task start` need not download. */
 const testConfig = new URL("../tests/deno.json", import.meta.url);
 
 const testLock = new URL("../tests/deno.lock", import.meta.url);
@@ -35,7 +43,26 @@ if (import.meta.main) {
 
 /** The flags, for the options that are named above. */
 export async function readFlags(options: string[]): Promise<string[]> {
-  const flags = options.includes("--tests") ? await readTestFlags() : [];
+  const flags: string[] = [];
+  const isTest = options.includes("--tests");
+  const config = isTest ? testConfig : ownConfig;
+  const text = await Deno.readTextFile(config);
+  const { imports } = JSON.parse(text);
+  const names = Object.keys(standIns);
+  if (await canLoad(names.map((name) => jsrSpecifier(name, imports)))) {
+    if (isTest) flags.push("--config=tests/deno.json");
+  } else {
+    const map = JSON.stringify({ imports: importMap(imports, config) });
+    flags.push(
+      `--import-map=data:application/json,${encodeURIComponent(map)}`,
+    );
+    if (isTest) {
+      // Neither a map nor stand-ins go before a config in another folder. Deno
+      // would write into a lock that is not deno.json's, so it gets a copy.
+      await Deno.copyFile(testLock, testLockCopy);
+      flags.push("--config=deno.json", "--lock=tests/.deno.lock");
+    }
+  }
   // Deno warns of an --env-file that is not there.
   if (options.includes("--env-file") && await exists(".env")) {
     flags.push("--env-file");
@@ -50,31 +77,14 @@ export async function readFlags(options: string[]): Promise<string[]> {
   return flags;
 }
 
-async function readTestFlags(): Promise<string[]> {
-  const { imports } = JSON.parse(await Deno.readTextFile(testConfig));
-  const names = Object.keys(standIns);
-  if (await canLoad(names.map((name) => jsrSpecifier(name, imports)))) {
-    return ["--config=tests/deno.json"];
-  }
-  const map = JSON.stringify({ imports: importMap(imports, testConfig) });
-  // Neither a map nor stand-ins go before a config in another folder. Deno would
-  // write into a lock that is not deno.json's, so it gets a copy.
-  await Deno.copyFile(testLock, testLockCopy);
-  return [
-    `--import-map=data:application/json,${encodeURIComponent(map)}`,
-    ...["--config=deno.json", "--lock=tests/.deno.lock"],
-  ];
-}
-
 /** The environment, and what the file `.env` has that it has not. */
 export async function readSettings(): Promise<
   Record<string, string | undefined>
 > {
-  const environment = Deno.env.toObject();
-  if (!await exists(".env")) return environment;
-  // Node's modules take a third of the time in which this program starts.
-  const { parseEnv } = await import("node:util");
-  return { ...parseEnv(await Deno.readTextFile(".env")), ...environment };
+  const file = await exists(".env")
+    ? parseEnv(await Deno.readTextFile(".env"))
+    : {};
+  return { ...file, ...Deno.env.toObject() };
 }
 
 /** What a server may write: the file that is its store, if one is. */
@@ -83,7 +93,7 @@ export function writeFlags(store: string): string[] {
   return path === undefined ? [] : [`--allow-write=${path}`];
 }
 
-/** `@std/http/cookie` would be `jsr:@std/http@^1/cookie` by a deno.json. */
+/** `@std/http/cookie` is `jsr:@std/http@^1.1.0/cookie` by deno.json. */
 function jsrSpecifier(name: string, imports: Record<string, string>): string {
   const [scope, bare, ...path] = name.split("/");
   return [imports[`${scope}/${bare}`], ...path].join("/");

@@ -2,7 +2,7 @@
 
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import { isIP, isIPv6 } from "node:net";
-import { stringifySetCookie } from "cookie";
+import { setCookie } from "@std/http/cookie";
 import type { Config } from "./config.ts";
 
 /** Somebody who may. */
@@ -90,15 +90,14 @@ export class Access {
     // Behind a proxy that ends TLS, the page knows best how it was reached.
     const secure = this.#isSecure(request) ||
       request.headers.get("origin")?.startsWith("https:") === true;
-    const cookie = stringifySetCookie({
+    setCookie(headers, {
       name: secure ? HOST_COOKIE : COOKIE,
       value: entry.session,
       httpOnly: true,
-      sameSite: "strict",
+      sameSite: "Strict",
       path: "/",
       secure,
     });
-    headers.append("set-cookie", cookie);
     return true;
   }
 

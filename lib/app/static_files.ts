@@ -1,7 +1,6 @@
 /** The files in `static/`, and the project's texts; each is read once. */
 
-import { createHash } from "node:crypto";
-import { extname } from "node:path/posix";
+import { serveDir } from "@std/http/file-server";
 import { HttpError, methodNotAllowed } from "../wire/http_error.ts";
 import { WORDS } from "../wire/messages.ts";
 
@@ -15,18 +14,8 @@ const PAGE_HEADERS = {
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 };
 
-const ROOT = new URL("../../", import.meta.url);
-
-/** What is in the folder, by how its names end. */
-const TYPES: Record<string, string> = {
-  ".css": "text/css; charset=utf-8",
-  ".html": "text/html; charset=utf-8",
-  ".js": "text/javascript; charset=utf-8",
-  ".md": "text/plain; charset=utf-8",
-  ".svg": "image/svg+xml",
-  ".ts": "text/plain; charset=utf-8",
-  ".txt": "text/plain; charset=utf-8",
-};
+const ROOT = `${import.meta.dirname}/../..`;
+const FOLDER = `${ROOT}/static`;
 
 /** A name in the folder, which has no others in it. All else is not looked for. */
 const PATH = /^\/(?:\w[\w.-]{0,99})?$/;
@@ -70,28 +59,29 @@ export class StaticFiles {
   }
 
   async #read(pathname: string): Promise<StaticFile> {
-    const path = DOCUMENTS.test(pathname)
-      ? pathname.slice(1)
-      : PATH.test(pathname)
-      ? `static/${pathname.slice(1) || "index.html"}`
+    const isDocument = DOCUMENTS.test(pathname);
+    const response = isDocument || PATH.test(pathname)
+      ? await serveDir(new Request(`http://localhost${pathname}`), {
+        fsRoot: isDocument ? ROOT : FOLDER,
+        quiet: true,
+      })
       : undefined;
-    const type = TYPES[extname(path ?? "")];
-    if (path === undefined || type === undefined) throw notFound();
-    let bytes;
-    try {
-      bytes = await Deno.readFile(new URL(path, ROOT));
-    } catch (error) {
-      throw error instanceof Deno.errors.NotFound ? notFound() : error;
+    // It would also redirect to the names of folders; there are none.
+    if (response?.ok !== true) {
+      await response?.body?.cancel();
+      throw new HttpError(404, "not_found", WORDS.notFound);
     }
-    const digest = createHash("sha256").update(bytes).digest("base64url");
-    const file = { bytes, type, etag: `"${digest}"` };
+    const { headers } = response;
+    const file = {
+      bytes: await response.bytes(),
+      type: isDocument
+        ? "text/plain; charset=utf-8"
+        : headers.get("content-type") ?? "application/octet-stream",
+      etag: headers.get("etag") ?? `"${crypto.randomUUID()}"`,
+    };
     this.#files.set(pathname, file);
     return file;
   }
-}
-
-function notFound(): HttpError {
-  return new HttpError(404, "not_found", WORDS.notFound);
 }
 
 /** Whether a list of entity tags holds one (RFC 9110, section 13.1.2). */

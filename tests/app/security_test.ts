@@ -607,9 +607,15 @@ async function startProgram(
     lines: string[];
   }
 > {
+  const flags = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "--allow-read", "--allow-run", "without_jsr/flags.ts"],
+    stderr: "null",
+  }).output();
   const program = new Deno.Command("sh", {
     args: [
       ...["-c", `ulimit -n ${files}; exec "$@"`, "sh", Deno.execPath(), "run"],
+      ...new TextDecoder().decode(flags.stdout).trim().split(/\s+/)
+        .filter((flag) => flag !== ""),
       ...["--no-prompt", "--allow-net", "--allow-read", "--allow-env"],
       "main.ts",
     ],
