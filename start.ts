@@ -3,12 +3,25 @@
 // command before it runs it, and theirs would fill the screen. Flags that this
 // program is given, such as --watch, go before the others.
 
-import { readFlags, readSettings, writeFlags } from "./without_jsr/flags.ts";
+import {
+  forget,
+  learn,
+  readFlags,
+  readSettings,
+  recall,
+  writeFlags,
+} from "./without_jsr/flags.ts";
+
+/** When it is found out whether JSR can be reached, in milliseconds. */
+const LEARN_AFTER = 3000;
 
 const isParallel = Deno.args[0] === "--parallel";
 const { HOST, PORT, STORE, DENO_JOBS } = await readSettings();
 // Workers share nothing but a store.
 const store = STORE || (isParallel ? "sqlite:answers.db" : "");
+// To find it out takes as long as the server takes to start. So it is taken to be
+// as it was, and found out for the next time while the server runs.
+const isReached = await recall();
 const child = new Deno.Command(Deno.execPath(), {
   args: [
     isParallel ? "serve" : "run",
@@ -17,7 +30,7 @@ const child = new Deno.Command(Deno.execPath(), {
     ...(isParallel
       ? ["--host", HOST || "0.0.0.0", "--port", PORT || "5001"]
       : []),
-    ...await readFlags(["--env-file", "--server"]),
+    ...await readFlags(["--env-file", "--server"], isReached),
     ...writeFlags(store),
     new URL(isParallel ? "serve.ts" : "main.ts", import.meta.url).href,
   ],
@@ -40,7 +53,10 @@ if (Deno.build.os !== "windows") {
     Deno.addSignalListener(signal, () => pass(signal));
   }
 }
-Deno.exit((await child.status).code);
+setTimeout(() => learn().catch(() => {}), LEARN_AFTER);
+const { code } = await child.status;
+if (code !== 0) await forget();
+Deno.exit(code);
 
 function pass(signal: Deno.Signal): void {
   try {

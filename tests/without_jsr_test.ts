@@ -20,6 +20,7 @@ import {
 } from "@std/assert";
 import { setCookie } from "@std/http/cookie";
 import { serveDir } from "@std/http/file-server";
+import { forget, learn, readFlags, recall } from "../without_jsr/flags.ts";
 
 const nullPrototype = Object.assign(Object.create(null), { a: 1 });
 
@@ -312,4 +313,16 @@ Deno.test("setCookie writes all attributes", () => {
   for (const value of ["a b", "a;b", "é"]) {
     assertThrows(() => setCookie(headers, { name: "a", value }), Error);
   }
+});
+
+Deno.test("what was found out of JSR holds until it is forgotten", async () => {
+  const hasMap = (flags: string[]) =>
+    flags.some((flag) => flag.startsWith("--import-map="));
+  await learn();
+  const isReached = await recall();
+  assertEquals(hasMap(await readFlags([])), isReached === false);
+  assert(hasMap(await readFlags([], false)));
+  assertEquals(await readFlags([], true), []);
+  await forget();
+  assertEquals(await recall(), undefined);
 });

@@ -28,6 +28,9 @@ const ownConfig = new URL("../deno.json", import.meta.url);
 /** The same and what tests it, which `deno task start` need not download. */
 const testConfig = new URL("../tests/deno.json", import.meta.url);
 
+/** Where it is kept whether the registry could be reached the last time. */
+const memory = new URL(".reached", import.meta.url);
+
 const testLock = new URL("../tests/deno.lock", import.meta.url);
 const testLockCopy = new URL("../tests/.deno.lock", import.meta.url);
 
@@ -41,15 +44,21 @@ if (import.meta.main) {
   for (const flag of flags) console.log(flag);
 }
 
-/** The flags, for the options that are named above. */
-export async function readFlags(options: string[]): Promise<string[]> {
+/**
+ * The flags, for the options that are named above.
+ *
+ * @param isReached Whether the registry can be reached, if that is known.
+ */
+export async function readFlags(
+  options: string[],
+  isReached?: boolean,
+): Promise<string[]> {
   const flags: string[] = [];
   const isTest = options.includes("--tests");
   const config = isTest ? testConfig : ownConfig;
   const text = await Deno.readTextFile(config);
   const { imports } = JSON.parse(text);
-  const names = Object.keys(standIns);
-  if (await canLoad(names.map((name) => jsrSpecifier(name, imports)))) {
+  if (isReached ?? await canLoad(imports)) {
     if (isTest) flags.push("--config=tests/deno.json");
   } else {
     const map = JSON.stringify({ imports: importMap(imports, config) });
@@ -99,11 +108,42 @@ function jsrSpecifier(name: string, imports: Record<string, string>): string {
   return [imports[`${scope}/${bare}`], ...path].join("/");
 }
 
+/** What was found out the last time, if anything was. */
+export async function recall(): Promise<boolean | undefined> {
+  try {
+    return JSON.parse(await Deno.readTextFile(memory)) === true;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Finds out whether the registry can be reached, for the next time. */
+export async function learn(): Promise<void> {
+  const { imports } = JSON.parse(await Deno.readTextFile(ownConfig));
+  await write(`${await canLoad(imports)}`);
+}
+
+/** Has it found out anew the next time. */
+export async function forget(): Promise<void> {
+  await write("");
+}
+
+async function write(text: string): Promise<void> {
+  try {
+    await Deno.writeTextFile(memory, text);
+  } catch {
+    // Where nothing may be written it is found out each time.
+  }
+}
+
 /**
  * Downloads what is not cached yet. Deno reports each download as it begins, so
  * a slow registry is waited for, and one that hangs is not.
  */
-async function canLoad(specifiers: string[]): Promise<boolean> {
+async function canLoad(imports: Record<string, string>): Promise<boolean> {
+  const specifiers = Object.keys(standIns).map((name) =>
+    jsrSpecifier(name, imports)
+  );
   const download = new Deno.Command(Deno.execPath(), {
     args: ["cache", ...specifiers],
     stdin: "null",

@@ -1,6 +1,5 @@
 /** The files in `static/`, and the project's texts; each is read once. */
 
-import { serveDir } from "@std/http/file-server";
 import { HttpError, methodNotAllowed } from "../wire/http_error.ts";
 import { WORDS } from "../wire/messages.ts";
 
@@ -59,6 +58,8 @@ export class StaticFiles {
   }
 
   async #read(pathname: string): Promise<StaticFile> {
+    // With the first file, and not with the server's start.
+    const { serveDir } = await import("@std/http/file-server");
     const isDocument = DOCUMENTS.test(pathname);
     const response = isDocument || PATH.test(pathname)
       ? await serveDir(new Request(`http://localhost${pathname}`), {
