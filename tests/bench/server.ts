@@ -10,6 +10,7 @@
 
 import { readOptions, type TableOptions } from "./options.ts";
 import { printFlood } from "./tables/flood.ts";
+import { printInstances } from "./tables/instances.ts";
 import { printFollowers, printLoad } from "./tables/load.ts";
 import { printMemory } from "./tables/memory.ts";
 import { printPace } from "./tables/pace.ts";
@@ -24,6 +25,7 @@ const tables: Record<string, (options: TableOptions) => Promise<void>> = {
   followers: printFollowers,
   memory: printMemory,
   wire: printWire,
+  instances: printInstances,
   start: printStart,
 };
 

@@ -70,6 +70,11 @@ export class RedisServer implements AsyncDisposable {
     }
   }
 
+  /** The process that it is. */
+  get pid(): number {
+    return this.#process.pid;
+  }
+
   /** Sends an inline command; resolves with the first line of the reply. */
   async command(line: string): Promise<string> {
     const reply = await this.#reply(line);

@@ -1,3 +1,4 @@
+import { makeGenerationId } from "../../../lib/answers/id.ts";
 import {
   OURS,
   type Turn,
@@ -96,7 +97,7 @@ export async function printFollowers(
     const samples = newSamples();
     await withServers([OURS], rounds - 1, async (turn) => {
       const script = { kind: "clock", size: 1e6, rate: RATE } as const;
-      const id = crypto.randomUUID().replaceAll("-", "").slice(0, 22);
+      const id = makeGenerationId();
       const figures = await measureLoad(turn, script, followers, `&id=${id}`);
       for (const figure of FIGURES) samples[figure].add(OURS, figures[figure]);
     });

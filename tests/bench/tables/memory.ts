@@ -1,3 +1,4 @@
+import { makeGenerationId } from "../../../lib/answers/id.ts";
 import { OURS, PROXIES, urlOf, withServers, YARDSTICK } from "../contenders.ts";
 import type { Server } from "../process.ts";
 import { printTable, Samples, sleep } from "../table.ts";
@@ -35,7 +36,7 @@ export async function printMemory(): Promise<void> {
     const followers = new Samples();
     for (let round = 0; round < 3; round++) {
       await withServers([OURS], 0, async ({ name, server, client }) => {
-        const id = crypto.randomUUID().replaceAll("-", "").slice(0, 22);
+        const id = makeGenerationId();
         const followed: Script = { ...script, head };
         const url = `${await urlOf(name, server, followed)}&id=${id}`;
         await client.run({ do: "open", url, streams: 1 });
