@@ -1,6 +1,7 @@
 /** What tests of the page share: a real Chromium, and the page in it. */
 
 import puppeteer, { type Page } from "puppeteer-core";
+import { browserFlags, browserPath } from "./_chromium.ts";
 import {
   type ModelCall,
   ScriptedModel,
@@ -8,19 +9,6 @@ import {
   testConfig,
   type TestServer,
 } from "../_server.ts";
-
-const flags = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
-
-/** Where Chromium is, if there is one. */
-export const browserPath: string | undefined = findBrowser();
 
 /** In CI a missing browser is a failure; elsewhere it skips tests. */
 const isSkipped = browserPath === undefined &&
@@ -98,7 +86,7 @@ export async function onStage(
   const browser = await puppeteer.launch({
     executablePath: browserPath,
     userDataDir,
-    args: [...flags, `--lang=${language}`, `--accept-lang=${language}`],
+    args: [...browserFlags, `--lang=${language}`, `--accept-lang=${language}`],
   });
   try {
     const page = await browser.newPage();
@@ -197,19 +185,3 @@ export async function value(
 }
 
 const quote = JSON.stringify;
-
-function findBrowser(): string | undefined {
-  const named = Deno.env.get("CHROMIUM");
-  if (named) return named;
-  const folders = (Deno.env.get("PATH") ?? "").split(":");
-  const paths = ["chromium", "chromium-browser", "google-chrome"]
-    .flatMap((name) => folders.map((folder) => `${folder}/${name}`));
-  paths.push("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome");
-  return paths.find((path) => {
-    try {
-      return Deno.statSync(path).isFile;
-    } catch {
-      return false;
-    }
-  });
-}
