@@ -234,14 +234,10 @@ function merge(state, data, pointer) {
  * @returns {unknown}
  */
 function resetAt(state, pointer) {
-  if (pointer === "") return undefined;
   const keys = splitPointer(pointer);
-  const last = /** @type {string} */ (keys.pop());
-  let parent = state;
-  for (const key of keys) {
-    if (!isContainer(parent)) return state;
-    parent = member(parent, key);
-  }
+  const last = keys.pop();
+  if (last === undefined) return undefined;
+  const parent = keys.reduce(memberOf, state);
   if (Array.isArray(parent)) throw misfit(pointer);
   if (isContainer(parent)) delete parent[last];
   return state;
@@ -299,8 +295,12 @@ function member(container, key) {
  */
 function setMember(container, key, value) {
   if (key === "__proto__") {
-    const attributes = { enumerable: true, configurable: true, writable: true };
-    Object.defineProperty(container, key, { value, ...attributes });
+    Object.defineProperty(container, key, {
+      value,
+      enumerable: true,
+      configurable: true,
+      writable: true,
+    });
   } else {
     container[key] = value;
   }

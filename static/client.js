@@ -1000,9 +1000,8 @@ export class FieldStream {
     }
     const retryable = status > 499 || [408, 425, 429].includes(status);
     const { code, message = `HTTP ${status}` } = body ?? {};
-    const isOwn = !ok && /^[a-z_]+$/.test(code ?? "") &&
-      (body.status === "error" || later.test(code) ||
-        code === codes[status]);
+    const isOwn = !ok && body?.status === "error" &&
+      /^[a-z_]+$/.test(code ?? "");
     if (isOwn) {
       if (!polls) this.#fruitless = 0;
       const error = new FieldStreamError(code, String(message), retryable);
@@ -1030,12 +1029,10 @@ export class FieldStream {
     this.#reach();
     if (!this.#polling) this.#connection("open", { polling: true });
     this.#polling = true;
-    const known = this.#reasoning;
-    if (reasoning !== known) {
-      const isMore = reasoning.startsWith(known);
-      if (!isMore) this.#reasoning = "";
-      const piece = isMore ? reasoning.slice(known.length) : reasoning;
-      this.#take(lastEventId, { status: "reasoning", data: piece });
+    if (reasoning !== this.#reasoning) {
+      if (!reasoning.startsWith(this.#reasoning)) this.#reasoning = "";
+      const more = reasoning.slice(this.#reasoning.length);
+      this.#take(lastEventId, { status: "reasoning", data: more });
     }
     const delta = deltaBetween(this.#state, data);
     if (delta) this.#take(lastEventId, { status: "chunk", ...delta });
@@ -1054,7 +1051,9 @@ export class FieldStream {
     if (this.#hurry) return;
     if (error) {
       const attempt = this.#attempt;
-      const offline = isOffline();
+      const { navigator } =
+        /** @type {{ navigator?: { onLine?: boolean } }} */ (globalThis);
+      const offline = navigator?.onLine === false;
       if (offline) {
         // The network may be back without an event that says so.
         delay = 10_000;
@@ -1213,17 +1212,12 @@ const later = /^(overloaded|draining|too_many_streams)$/;
 
 /** The codes of the statuses. @type {Record<number, string>} */
 const codes = {
-  400: "bad_request",
   401: "unauthorized",
   403: "forbidden",
   404: "not_found",
   405: "method_not_allowed",
-  409: "conflict",
-  410: "expired",
   413: "too_large",
-  415: "unsupported_media_type",
   429: "too_many_streams",
-  500: "internal",
   503: "overloaded",
 };
 
@@ -1263,14 +1257,6 @@ function retryAfter(value) {
   return Math.max(0, Date.parse(value ?? "") - Date.now());
 }
 
-/** Whether the device says that it has no network. */
-function isOffline() {
-  const { navigator } = /** @type {{ navigator?: { onLine?: boolean } }} */ (
-    globalThis
-  );
-  return navigator?.onLine === false;
-}
-
 /**
  * Reads `text/event-stream` (HTML standard, section 9.2.6) in pieces cut
  * anywhere. Each byte is looked at once.
@@ -1296,15 +1282,14 @@ class EventStreamParser {
    * are whole now.
    */
   *write(bytes) {
-    const text = this.#decoder.decode(bytes, { stream: true });
+    let text = this.#decoder.decode(bytes, { stream: true });
     if (text === "") return;
-    let start = this.#afterCR && text[0] === "\n" ? 1 : 0;
+    if (this.#afterCR) text = text.replace(/^\n/, "");
     this.#afterCR = text.endsWith("\r");
-    const lineEnd = /\r\n|\n|\r/g;
-    lineEnd.lastIndex = start;
-    for (let end; (end = lineEnd.exec(text)); start = lineEnd.lastIndex) {
-      const line = this.#line + text.slice(start, end.index);
-      this.#line = "";
+    const lines = text.split(/\r\n?|\n/);
+    lines[0] = this.#line + lines[0];
+    this.#line = lines.pop() ?? "";
+    for (const line of lines) {
       if (line !== "") {
         this.#field(line);
         continue;
@@ -1316,16 +1301,12 @@ class EventStreamParser {
         yield { id: this.#id, data: data.slice(0, -1) };
       }
     }
-    this.#line += text.slice(start);
   }
 
   /** @param {string} line */
   #field(line) {
-    const colon = line.indexOf(":");
-    if (colon === 0) this.pinged = true; // a comment
-    const name = colon < 0 ? line : line.slice(0, colon);
-    let value = colon < 0 ? "" : line.slice(colon + 1);
-    if (value.startsWith(" ")) value = value.slice(1);
+    const [, name, value = ""] = /^([^:]*)(?:: ?)?([^]*)/.exec(line) ?? [];
+    if (name === "") this.pinged = true; // a comment
     if (name === "data") this.#data += value + "\n";
     else if (name === "event") this.#type = value;
     else if (name === "id" && !value.includes("\0")) this.#id = value;
