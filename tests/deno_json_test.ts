@@ -3,6 +3,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import own from "../deno.json" with { type: "json" };
+import jsr from "../jsr.json" with { type: "json" };
 import tests from "./deno.json" with { type: "json" };
 
 Deno.test("the tests' packages are those of the server, and more", () => {
@@ -19,6 +20,28 @@ Deno.test("the tests' packages are those of the server, and more", () => {
   }
   assertEquals(tests.compilerOptions, own.compilerOptions);
   assertEquals(tests.test, own.test);
+});
+
+Deno.test("what JSR gets is the same, with packages for React and Vue", () => {
+  const { name, version, license, exports, compilerOptions } = own;
+  const { react, vue, ...imports } = jsr.imports;
+  // There are no peers on JSR, and a name that stands for types is put into the
+  // code as their file.
+  assertEquals([react, vue].join(), "npm:react@^19,npm:vue@^3.3");
+  assertEquals({ ...jsr, imports }, {
+    ...{ name, version, license, exports, compilerOptions },
+    imports: Object.fromEntries(
+      Object.entries(own.imports).filter(([name]) =>
+        name !== "react" && name !== "vue"
+      ),
+    ),
+    publish: {
+      include: own.publish.include.map((path) =>
+        path === "deno.json" ? "jsr.json" : path
+      ),
+      exclude: own.publish.exclude,
+    },
+  });
 });
 
 Deno.test("what starts the server downloads no package of the tests", async () => {
