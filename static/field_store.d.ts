@@ -35,9 +35,9 @@ export class FieldStore<T = any> {
     /**
      * What components can do.
      *
-     * @type {Controls<T> & Omit<Places, "isComplete">}
+     * @type {Controls<T> & Places}
      */
-    controls: Controls<T> & Omit<Places, "isComplete">;
+    controls: Controls<T> & Places;
     /**
      * Calls back with the name of what is new.
      *

@@ -126,12 +126,13 @@ export class FieldStore {
   /**
    * What components can do.
    *
-   * @type {Controls<T> & Omit<Places, "isComplete">}
+   * @type {Controls<T> & Places}
    */
   controls = {
     start: (/** @type {any} */ more) => this.start(more),
     stop: () => this.stop(),
     at: (/** @type {string} */ pointer) => this.at(pointer),
+    isComplete: (/** @type {string} */ pointer) => this.isComplete(pointer),
     subscribe: (
       /** @type {string} */ pointer,
       /** @type {Subscription["callback"]} */ callback,

@@ -13,11 +13,14 @@ export function useFieldStream<T = any>(url: string | URL, options?: FieldStream
  * The value at a JSON Pointer (RFC 6901). The component renders when that
  * changes, and for no other change of the answer.
  *
+ * @template [Value=any] What is there.
  * @param {Places} stream What `useFieldStream` or `streamFields` gave.
  * @param {string} pointer
- * @returns {any} `undefined` as long as there is none.
+ * @param {(value: any) => Value} [select] What of it is wanted, such as how many
+ * elements there are: then the component renders when that is another.
+ * @returns {Value} `undefined` as long as there is none.
  */
-export function useField(stream: Places, pointer: string): any;
+export function useField<Value = any>(stream: Places, pointer: string, select?: (value: any) => Value): Value;
 /**
  * Whether the value there will not change again.
  *

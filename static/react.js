@@ -49,6 +49,9 @@ export function useFieldStream(url, options = {}) {
   return answer;
 }
 
+/** What the answers are made of. @type {WeakMap<Places, Places>} */
+const untracked = new WeakMap();
+
 /**
  * An answer that knows what of it is read, and when that is new.
  *
@@ -61,12 +64,11 @@ function track(url, options) {
   const used = new Set();
   let count = 0;
   const answer = /** @type {FieldAnswer<T>} */ ({ ...store.controls });
-  const isComplete = (/** @type {string} */ pointer) =>
-    store.isComplete(pointer);
+  untracked.set(answer, store.controls);
   for (const name of NAMES) {
     const get = () => {
       used.add(name);
-      return name === "isComplete" ? isComplete : store[name];
+      return name === "isComplete" ? store.controls.isComplete : store[name];
     };
     Object.defineProperty(answer, name, { get, enumerable: true });
   }
@@ -83,16 +85,19 @@ function track(url, options) {
  * The value at a JSON Pointer (RFC 6901). The component renders when that
  * changes, and for no other change of the answer.
  *
+ * @template [Value=any] What is there.
  * @param {Places} stream What `useFieldStream` or `streamFields` gave.
  * @param {string} pointer
- * @returns {any} `undefined` as long as there is none.
+ * @param {(value: any) => Value} [select] What of it is wanted, such as how many
+ * elements there are: then the component renders when that is another.
+ * @returns {Value} `undefined` as long as there is none.
  */
-export function useField(stream, pointer) {
+export function useField(stream, pointer, select = (value) => value) {
   const subscribe = useCallback(
     (/** @type {() => void} */ onChange) => stream.subscribe(pointer, onChange),
     [stream, pointer],
   );
-  const value = () => stream.at(pointer);
+  const value = () => select(stream.at(pointer));
   return useSyncExternalStore(subscribe, value, value);
 }
 
@@ -107,6 +112,8 @@ export function useIsComplete(stream, pointer) {
     (/** @type {() => void} */ onChange) => stream.onField(pointer, onChange),
     [stream, pointer],
   );
-  const isComplete = () => stream.isComplete(pointer);
+  // To ask for one place is not to read the answer.
+  const places = untracked.get(stream) ?? stream;
+  const isComplete = () => places.isComplete(pointer);
   return useSyncExternalStore(subscribe, isComplete, isComplete);
 }

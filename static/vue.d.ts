@@ -22,11 +22,12 @@ export function useFieldStream<T = any>(url: MaybeRefOrGetter<string | URL>, opt
  * The value at a JSON Pointer (RFC 6901): a shallow ref, which changes when that
  * does, and with no other change of the answer.
  *
+ * @template [Value=any] What is there.
  * @param {Places} stream What `useFieldStream` or `streamFields` gave.
  * @param {MaybeRefOrGetter<string>} pointer
- * @returns {ShallowRef<any>} Of `undefined` as long as there is none.
+ * @returns {ShallowRef<Value>} Of `undefined` as long as there is none.
  */
-export function useField(stream: Places, pointer: MaybeRefOrGetter<string>): ShallowRef<any>;
+export function useField<Value = any>(stream: Places, pointer: MaybeRefOrGetter<string>): ShallowRef<Value>;
 /**
  * An answer in Vue.
  */

@@ -87,9 +87,10 @@ export function useFieldStream(url, options = {}) {
  * The value at a JSON Pointer (RFC 6901): a shallow ref, which changes when that
  * does, and with no other change of the answer.
  *
+ * @template [Value=any] What is there.
  * @param {Places} stream What `useFieldStream` or `streamFields` gave.
  * @param {MaybeRefOrGetter<string>} pointer
- * @returns {ShallowRef<any>} Of `undefined` as long as there is none.
+ * @returns {ShallowRef<Value>} Of `undefined` as long as there is none.
  */
 export function useField(stream, pointer) {
   const value = /** @type {ShallowRef<any>} */ (shallowRef());

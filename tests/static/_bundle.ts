@@ -7,8 +7,21 @@ const root = new URL("../../", import.meta.url).pathname;
 /** What the examples name, and what makes programs of them. */
 const PACKAGES = [
   ...["esbuild", "react@19", "react-dom@19", "vue@3"],
-  ...["@ai-sdk/react@4", "zod@4"],
+  ...["@ai-sdk/react@4", "zod@4", "svelte@5"],
+  ...["solid-js@1", "babel-preset-solid@1", "@babel/core@7"],
 ];
+
+/** What makes modules of Svelte's and Solid's components, in their place. */
+const COMPILE = `
+  import { readFileSync, writeFileSync } from "node:fs";
+  import { compile } from "svelte/compiler";
+  import { transformSync } from "@babel/core";
+  const [file] = process.argv.slice(2);
+  const code = readFileSync(file, "utf8");
+  const compiled = file.endsWith(".svelte")
+    ? compile(code, { generate: "client" }).js
+    : transformSync(code, { presets: ["babel-preset-solid"], configFile: false });
+  writeFileSync(file, compiled.code);`;
 
 /** What bundlers fill in. */
 const DEFINED = {
@@ -35,6 +48,7 @@ function install(): Promise<string> {
     await Deno.writeTextFile(`${folder}/package.json`, '{"type":"module"}');
     const options = ["--no-audit", "--no-fund", "--no-progress"];
     await run(folder, "npm", ["install", ...options, ...PACKAGES]);
+    await Deno.writeTextFile(`${folder}/compile.js`, COMPILE);
     return folder;
   })();
 }
@@ -47,7 +61,7 @@ addEventListener("unload", () => {
 export async function example(name: string): Promise<string> {
   const text = await Deno.readTextFile(`${root}docs/hooks.md`);
   const [, code] = text.match(
-    new RegExp(`^\`\`\`\\w+ ignore\n// ${name}\n(.*?)^\`\`\``, "ms"),
+    new RegExp(`^\`\`\`.*\n(?://|<!--) ${name}\\b.*\n([^]*?)^\`\`\``, "m"),
   ) ?? [];
   assert(code !== undefined, `docs/hooks.md has no ${name}`);
   return code;
@@ -66,11 +80,14 @@ export async function bundle(
   const own = await Deno.makeTempDir({ dir: folder });
   for (const [name, code] of Object.entries(files)) {
     await Deno.writeTextFile(`${own}/${name}`, code);
+    if (/\.svelte$|^solid\./.test(name)) {
+      await run(own, "node", [`${folder}/compile.js`, `${own}/${name}`]);
+    }
   }
   await run(own, `${folder}/node_modules/.bin/esbuild`, [
     Object.keys(files)[0]!,
     ...["--bundle", "--minify", "--jsx=automatic"],
-    ...["--outfile=program.js", "--log-level=warning"],
+    ...["--outfile=program.js", "--log-level=warning", "--loader:.svelte=js"],
     ...Object.entries(DEFINED).map(([name, as]) => `--define:${name}=${as}`),
     ...Object.entries(aliases).map(([name, to]) => `--alias:${name}=${to}`),
     `--format=${external === undefined ? "iife" : "esm"}`,

@@ -30,10 +30,9 @@ const frameworks: Record<string, () => Promise<string>> = {
         const root = createRoot(document.body);
         globalThis.show = (options) => root.render(options &&
           <StrictMode><Answer url="/helloworld" options={options} /></StrictMode>);`,
-      "react.jsx": (await example("react.jsx")).replace(
-        "const item =",
-        "rendered(pointer);\n  const item =",
-      ),
+      "react.jsx": (await example("react.jsx"))
+        .replace("const item =", "rendered(pointer);\n  const item =")
+        .replace("const count =", 'rendered("list");\n  const count ='),
     }),
   Vue: async () =>
     await bundle({
@@ -47,10 +46,9 @@ const frameworks: Record<string, () => Promise<string>> = {
           app = options && createApp(Answer, { url: "/helloworld", options });
           app?.mount(document.body);
         };`,
-      "vue.js": (await example("vue.js")).replace(
-        'h("li"',
-        'rendered(pointer) && h("li"',
-      ),
+      "vue.js": (await example("vue.js"))
+        .replace('h("li"', 'rendered(pointer) && h("li"')
+        .replace('h("main"', 'rendered("list") && h("main"'),
     }),
 };
 
@@ -100,13 +98,15 @@ for (const [name, program] of Object.entries(frameworks)) {
       call.say("]}");
       call.end();
       await shows(stage, "end");
-      const renders = await page.evaluate("renders") as Record<
+      const { list, ...renders } = await page.evaluate("renders") as Record<
         string,
         number[]
       >;
       assertEquals(Object.keys(renders).length, ITEMS);
       // StrictMode renders twice each time.
       const each = name === "React" ? 2 : 1;
+      // The list: when there is an item more, and for what the answer's status is.
+      assert(list!.length <= each * (ITEMS + 9), `${list!.length}`);
       for (let index = 0; index < ITEMS; index++) {
         const frames = renders[`/items/${index}`]!;
         const perFrame = Map.groupBy(frames, (frame) => frame);
@@ -163,6 +163,72 @@ for (const [name, program] of Object.entries(frameworks)) {
       assertEquals(complaints, []);
     },
     options,
+  );
+}
+
+/** Pages that show a title and a summary, and what leaves them. */
+const fields: Record<string, () => Promise<string>> = {
+  Svelte: async () =>
+    await bundle({
+      "main.js": `
+        import { mount, unmount } from "svelte";
+        import Answer from "./Answer.svelte";
+        globalThis.show = (props) => {
+          const app = mount(Answer, { target: document.body, props });
+          globalThis.leave = () => void unmount(app);
+        };`,
+      "Answer.svelte": await example("Answer.svelte"),
+      "field.js": await example("field.js"),
+    }),
+  Solid: async () =>
+    await bundle({
+      "main.js": `
+        import { createComponent, render } from "solid-js/web";
+        import { Answer } from "./solid.jsx";
+        globalThis.show = (props) => {
+          globalThis.leave = render(
+            () => createComponent(Answer, props),
+            document.body,
+          );
+        };`,
+      "solid.jsx": await example("solid.jsx"),
+      "signal.js": await example("signal.js"),
+    }),
+};
+
+for (const [name, program] of Object.entries(fields)) {
+  browserTest(
+    `${name}: only the place that changes is touched`,
+    async (stage) => {
+      const { page, model, server, complaints } = stage;
+      await load(stage, await program());
+      const called = model.nextCall();
+      await page.evaluate(
+        'show({ url: "/helloworld", options: { prompt: "p" } })',
+      );
+      const call = await called;
+      call.say('{"title":"Kingfisher","summary":"');
+      await shows(stage, "Kingfisher");
+      await page.evaluate(`
+        globalThis.touched = [];
+        new MutationObserver((records) => {
+          for (const { target } of records) {
+            touched.push((target.closest ? target : target.parentNode).localName);
+          }
+        }).observe(document.body, {
+          subtree: true, childList: true, characterData: true });`);
+      for (const word of ["Blue", " and", " quick"]) {
+        call.say(word);
+        await shows(stage, word);
+      }
+      await shows(stage, "Blue and quick");
+      const touched = await page.evaluate("touched") as string[];
+      assert(touched.length >= 3);
+      assertEquals([...new Set(touched)], ["p"]);
+      await page.evaluate("leave()");
+      await until(() => server.budgets.openStreams === 0);
+      assertEquals(complaints, []);
+    },
   );
 }
 
