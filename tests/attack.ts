@@ -11,6 +11,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { parseArgs } from "node:util";
+import { DEFAULT_LIMITS } from "../lib/answers/limits.ts";
 import { makeGenerationId } from "../lib/answers/id.ts";
 import { MAX_BYTES } from "../lib/wire/events.ts";
 import { RawConnection } from "./_client.ts";
@@ -329,12 +330,16 @@ const ATTACKS: Record<
       { headers },
     );
     if ((await readAnswer(first)).length === 0) return;
+    const ended = performance.now();
     for (let n = 0; n < 300; n++) {
       const { status, body } = await fetch(`${url}/helloworld?id=${id}`, {
         headers: { ...headers, "last-event-id": `${id}.${n}` },
       });
       await body!.cancel();
       if (status === 429) return;
+      // On a busy machine a round takes longer than an answer is kept.
+      const age = (performance.now() - ended) / 1_000;
+      if (status === 410 && age > DEFAULT_LIMITS.retentionSeconds) return;
       assertEquals(status, 200);
     }
     throw new Error("All resumes were answered");
@@ -438,6 +443,13 @@ async function footprint(
   return { memory: Math.round(memory), files: files.length };
 }
 
+/** How long a process has waited for a processor, in seconds: not its own fault. */
+async function starved(pid: number): Promise<number> {
+  const [, waited] = (await Deno.readTextFile(`/proc/${pid}/schedstat`))
+    .split(" ");
+  return Number(waited) / 1e9;
+}
+
 /** What all sockets of this machine hold in the kernel, in MB. */
 async function kernelMemory(): Promise<number> {
   const text = await Deno.readTextFile("/proc/net/sockstat");
@@ -484,6 +496,7 @@ async function attack(): Promise<void> {
   const began = performance.now();
   let round = 0;
   let asked = 0;
+  let waited = 0;
   do {
     const open: RawConnection[] = [];
     await Promise.all([
@@ -516,11 +529,14 @@ async function attack(): Promise<void> {
     worst.memory = Math.max(worst.memory, memory);
     worst.files = Math.max(worst.files, files);
     worst.kernel = Math.max(worst.kernel, kernel);
+    const waitedBefore = waited;
+    waited = await starved(server.pid);
     const time = Math.round((performance.now() - began) / 1_000);
     console.log(
       `round ${++round}, ${time} s: /health ${median} ms, at most ${wait} ms; ` +
         `${memory} MB, ${files} files, ${kernel} MB in sockets; ` +
-        `${asked} answers, ${refused} refused`,
+        `${asked} answers, ${refused} refused; ` +
+        `${(waited - waitedBefore).toFixed(1)} s without a processor`,
     );
   } while (performance.now() < end);
   neighbour.terminate();

@@ -16,10 +16,10 @@ const READ_SIZE = 65536;
  * How much a provider may send without saying a word, in bytes: an event may
  * hold a whole answer, but no flood of comments is read to its end.
  */
-const SILENT_BYTES = 8_000_000;
+export const SILENT_BYTES = 8_000_000;
 
 /** After how many bytes others have their turn: a flood may be all there. */
-const TURN_BYTES = 1_048_576;
+export const TURN_BYTES = 1_048_576;
 
 /** How much text of one event is said at once, in UTF-16 units: some ms. */
 const SAID_AT_ONCE = 16_384;

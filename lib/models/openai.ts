@@ -125,7 +125,7 @@ function headOf(status: number, headers: Headers) {
 }
 
 /** How much of an error's body is read, in bytes. */
-const ERROR_SIZE = 65536;
+export const ERROR_SIZE = 65536;
 
 /**
  * An error's body is bounded, and of the one form that the client knows: with a

@@ -6,8 +6,8 @@ export class Stop extends Error {}
 /** Between two pauses; 0.1 to 1 ms. */
 const WORK_AT_ONCE = 2_000;
 /** For a document, and for each of its values so much more. */
-const WORK = 2_000_000;
-const WORK_PER_VALUE = 32;
+export const WORK = 2_000_000;
+export const WORK_PER_VALUE = 32;
 /** How many subschemas and links the states may hold: some 20 MB. */
 const MAX_STATES = 200_000;
 

@@ -88,7 +88,7 @@ export class Budgets {
 }
 
 /** So much work, in UTF-16 units, counts as one resume more. */
-const RESUMED_UNITS = 50_000;
+export const RESUMED_UNITS = 50_000;
 
 /** As how many requests a resume counts. */
 export function resumeCost(work: number): number {
@@ -96,7 +96,7 @@ export function resumeCost(work: number): number {
 }
 
 /** How many clients a budget remembers; the one unseen for longest goes. */
-const CLIENTS = 10_000;
+export const CLIENTS = 10_000;
 
 /** So many requests a minute for each client. */
 class Budget {

@@ -69,7 +69,7 @@ class Replay {
 }
 
 /** How much all replays hold together, in UTF-16 units. */
-const MAX_SIZE = 16_000_000;
+export const MAX_SIZE = 16_000_000;
 
 /** The replays of one server; what was wanted last is held. */
 export class Replays {

@@ -4,7 +4,9 @@
 import { Generations } from "../../lib/answers/generations.ts";
 import { DEFAULT_LIMITS } from "../../lib/answers/limits.ts";
 import { makeGenerationId } from "../../lib/answers/id.ts";
+import { Transcript } from "../../lib/answers/transcript.ts";
 import { Budgets } from "../../lib/wire/budgets.ts";
+import { Replays } from "../../lib/wire/replays.ts";
 import { systemClock } from "../../lib/clock.ts";
 
 const { gc } = globalThis as unknown as { gc(): void };
@@ -18,6 +20,25 @@ function measure(make: () => unknown): number {
   const megabytes = (Deno.memoryUsage().heapUsed - before) / 1e6;
   // It is held until now.
   if (made === undefined) throw new Error("Nothing was made");
+  return megabytes;
+}
+
+/** What late followers share, when more answers have been followed than fit. */
+async function measureReplays(): Promise<number> {
+  const replays = new Replays();
+  gc();
+  const before = Deno.memoryUsage().heapUsed;
+  for (let n = 0; n < 12; n++) {
+    const transcript = new Transcript();
+    // Two bytes each.
+    transcript.append("text", `{"a":"${"科".repeat(999_990)}"}`);
+    const id = makeGenerationId();
+    const events = replays.read({ id, transcript, maxDepth: 128 }, 0);
+    while (events.isBehind) await events.next();
+  }
+  gc();
+  const megabytes = (Deno.memoryUsage().heapUsed - before) / 1e6;
+  if (replays.size === 0) throw new Error("Nothing is held");
   return megabytes;
 }
 
@@ -42,6 +63,7 @@ const stopped = measure(() => {
   }
   return generations;
 });
+const replays = await measureReplays();
 // Timers that make it forget what was stopped are set now.
-console.log(JSON.stringify({ counters, stopped }));
+console.log(JSON.stringify({ counters, stopped, replays }));
 Deno.exit();

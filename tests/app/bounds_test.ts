@@ -4,6 +4,12 @@
 import { assert, assertEquals } from "@std/assert";
 import { DEFAULT_LIMITS, type Limits } from "../../lib/answers/limits.ts";
 import { makeGenerationId } from "../../lib/answers/id.ts";
+import { SILENT_BYTES, TURN_BYTES } from "../../lib/models/chat_completions.ts";
+import { ERROR_SIZE } from "../../lib/models/openai.ts";
+import { MAX_VIOLATIONS } from "../../lib/schemas/judge.ts";
+import { WORK, WORK_PER_VALUE } from "../../lib/schemas/meter.ts";
+import { CLIENTS, RESUMED_UNITS } from "../../lib/wire/budgets.ts";
+import { MAX_SIZE } from "../../lib/wire/replays.ts";
 import {
   readEvents,
   ScriptedModel,
@@ -67,6 +73,40 @@ Deno.test("the table of docs/security.md holds the defaults", async () => {
   assert(Object.keys(stated).length >= 11, "all rows are read");
   for (const [name, value] of Object.entries(stated)) {
     assertEquals(value, DEFAULT_LIMITS[name as keyof Limits], name);
+  }
+});
+
+Deno.test("the sentences of docs/security.md hold the figures of the code", async () => {
+  const document = await Deno.readTextFile(new URL("docs/security.md", root));
+  const text = document.replaceAll(/\s+/g, " ");
+  const limits = DEFAULT_LIMITS;
+  // What is beyond each is refused by the test that is named.
+  const figures: [sentence: RegExp, ...figures: number[]][] = [
+    // tests/models/failures_test.ts
+    [/of an error's body (\S+) KB are read/, ERROR_SIZE / 1024],
+    // tests/models/chat_completions_test.ts
+    [/sends (\S+) MB without a word of the answer/, SILENT_BYTES / 1e6],
+    [/others have their turn after each (\S+) MB/, TURN_BYTES / 1024 ** 2],
+    // tests/answers/generation_outcomes_test.ts
+    [
+      /and `generationSeconds` \((\S+), (\S+) and (\S+)\)/,
+      ...[limits.firstTokenSeconds, limits.tokenGapSeconds],
+      limits.generationSeconds,
+    ],
+    // tests/wire/budgets_test.ts
+    [/once more for every (\S+) characters/, RESUMED_UNITS],
+    [/does not grow beyond (\S+) of them/, CLIENTS],
+    // tests/schemas/meter_test.ts and validation_test.ts
+    [/up to (\S+) errors/, MAX_VIOLATIONS],
+    [/a budget of (\S+) million such steps/, WORK / 1e6],
+    [/such steps and (\S+) more for each value/, WORK_PER_VALUE],
+    // tests/wire/replays_test.ts; a unit has two bytes at most.
+    [/and (\S+) MB for what late followers/, 2 * MAX_SIZE / 1e6],
+  ];
+  for (const [sentence, ...values] of figures) {
+    const [, ...stated] = sentence.exec(text) ?? [];
+    const numbers = stated.map((value) => Number(value.replaceAll(",", "")));
+    assertEquals(numbers, values, String(sentence));
   }
 });
 
@@ -222,11 +262,16 @@ Deno.test("what is remembered of strangers takes as much as is said", async () =
     stderr: "inherit",
   }).output();
   assert(success);
-  const { counters, stopped } = JSON.parse(new TextDecoder().decode(stdout));
+  const { counters, stopped, replays } = JSON.parse(
+    new TextDecoder().decode(stdout),
+  );
   const text = await Deno.readTextFile(new URL("docs/security.md", root));
-  const [, forCounters, forStopped] =
-    /(\d+) MB for the counters of 10,000\s+clients, (\d+) MB for 10,000 answers/
+  const [, forCounters, forStopped, forReplays] =
+    /(\d+) MB for the counters of 10,000\s+clients, (\d+) MB for 10,000 answers[^,]+, and\s(\d+) MB/
       .exec(text)!;
   assert(counters <= Number(forCounters), `${counters} MB for counters`);
   assert(stopped <= Number(forStopped), `${stopped} MB for what was stopped`);
+  assert(replays <= Number(forReplays), `${replays} MB for late followers`);
+  // It is what was measured: most of it was held.
+  assert(replays > 0.7 * Number(forReplays), `${replays} MB held`);
 });

@@ -89,6 +89,28 @@ Deno.test("the log holds no secret, and no half of one where it cuts", async () 
   }
 });
 
+Deno.test("the log holds as much of an error, and of what is no answer, as docs/security.md says", async () => {
+  const document = new URL("../../docs/security.md", import.meta.url);
+  const stated = (await Deno.readTextFile(document)).replaceAll(/\s+/g, " ");
+  const count = (sentence: RegExp) =>
+    Number(sentence.exec(stated)![1]!.replaceAll(",", ""));
+  const unread = count(/could not be read it holds (\S+) characters/);
+  const told = count(/messages of a provider's errors \((\S+) characters\)/);
+  for (const more of [0, 1]) {
+    const line = await lineOf((call) => {
+      call.say("u".repeat(unread + more));
+      call.end();
+    });
+    assertMatch(line, new RegExp(` unread="u{${unread}}"$`));
+    // "ModelError: 400 " is part of it.
+    const rest = told - "ModelError: 400 ".length;
+    const error = await lineOf((call) => {
+      call.respond(new Response("e".repeat(rest + more), { status: 400 }));
+    });
+    assertMatch(error, new RegExp(` error=ModelError: 400 e{${rest}}$`));
+  }
+});
+
 Deno.test("with LOG_FORMAT=json each line is an entry, and holds no secret", async () => {
   const prompt = "a\u001b[31m \u2028line";
   await using upstream = new Upstream((call) => {

@@ -651,6 +651,24 @@ Deno.test("a provider that sends much and says nothing is given up", async () =>
   }
 });
 
+Deno.test("a provider may send 8 MB without a word, and not a byte more", async () => {
+  for (const more of [0, 1]) {
+    const comment = (bytes: number) =>
+      encoder.encode(`:${"c".repeat(bytes - 3)}\n\n`);
+    const { parts, error } = await answerOf({
+      ...options,
+      fetch: bodyOf([
+        ...Array(7).fill(comment(1_000_000)),
+        comment(1_000_000 + more),
+        encoder.encode(delta({ content: "a" })),
+        encoder.encode(finish),
+      ]),
+    });
+    assertEquals(error?.code, more ? "upstream_unavailable" : undefined);
+    assertEquals(parts.length > 0, more === 0);
+  }
+});
+
 Deno.test("a small body that unfolds to a large one is not read to its end", async () => {
   const bombs: [status: number, line: string][] = [
     [200, ": ping\n\n"],

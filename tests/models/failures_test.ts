@@ -333,6 +333,22 @@ Deno.test("an error's body is read to its first 64 KB", async () => {
   assertLess(error!.message.length, 10_100);
 });
 
+Deno.test("an error's body counts up to 64 KB, and not a byte more of it", async () => {
+  for (const more of [0, 1]) {
+    const fault = '{"error":{"code":"context_length_exceeded","message":"x';
+    const end = '"}}';
+    const size = 65_536 + more;
+    const body = fault + "y".repeat(size - fault.length - end.length) + end;
+    const { error } = await answerOf({
+      ...options,
+      fetch: () => Promise.resolve(new Response(body, { status: 400 })),
+    });
+    // A body that is cut is text, and says nothing of its kind.
+    const isRead = !error!.message.includes('{"error"');
+    assertEquals(isRead, more === 0, error!.message.slice(0, 200));
+  }
+});
+
 Deno.test("the log names the setting to change", async () => {
   const complaints: [status: number, error: unknown, hint: string][] = [
     [401, { message: "Incorrect API key provided" }, "ARK_API_KEY"],

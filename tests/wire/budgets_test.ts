@@ -1,5 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
-import { type BudgetLimits, Budgets } from "../../lib/wire/budgets.ts";
+import {
+  type BudgetLimits,
+  Budgets,
+  resumeCost,
+} from "../../lib/wire/budgets.ts";
 import { testConfig } from "../_server.ts";
 
 const budgetsOf = (limits: Partial<BudgetLimits>) =>
@@ -32,6 +36,7 @@ Deno.test("to look whether there is room for a generation counts nothing", () =>
 Deno.test("to resume a long answer counts for as much work as it makes", () => {
   const limits = { resumesPerMinute: 10 };
   const budgets = budgetsOf(limits);
+  assertEquals([resumeCost(49_999), resumeCost(50_000)], [1, 2]);
   assertEquals(budgets.countResume("x", 49_999), undefined);
   assertEquals(budgets.countResume("x", 400_000), undefined);
   assertEquals(budgets.countResume("x")?.code, "too_many_streams");

@@ -5,7 +5,7 @@ import { failure } from "../../lib/answers/outcome.ts";
 import { Transcript } from "../../lib/answers/transcript.ts";
 import { JsonPatchParser } from "../../lib/parser.ts";
 import type { Events } from "../../lib/wire/events.ts";
-import { Replays } from "../../lib/wire/replays.ts";
+import { MAX_SIZE, Replays } from "../../lib/wire/replays.ts";
 
 const id = "AAAAAAAAAAAAAAAAAAAAAA";
 
@@ -114,6 +114,21 @@ Deno.test("what is held is bounded; who reads what is let go reads on", async ()
   // The last is held still.
   const last = read(replays, transcripts.at(-1)!);
   assertEquals(await parses(() => readAll(last)), 0);
+});
+
+Deno.test("by default so much is held together, and one unit more lets the first go", async () => {
+  for (const more of [0, 1]) {
+    const replays = new Replays();
+    const first = new Transcript();
+    first.append("text", "1".repeat(MAX_SIZE / 2));
+    const second = new Transcript();
+    second.append("text", "2".repeat(MAX_SIZE / 2 + more));
+    // What is no value makes no event: only the text counts.
+    read(replays, first);
+    const other = { id: `${id.slice(1)}B`, transcript: second, maxDepth: 128 };
+    replays.read(other, 0);
+    assertEquals(replays.size, more === 0 ? MAX_SIZE : second.length);
+  }
 });
 
 Deno.test("a fault in the making is everybody's, and the next one tries again", async () => {
