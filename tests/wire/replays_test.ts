@@ -116,7 +116,7 @@ Deno.test("what is held is bounded; who reads what is let go reads on", async ()
   assertEquals(await parses(() => readAll(last)), 0);
 });
 
-Deno.test("by default so much is held together, and one unit more lets the first go", async () => {
+Deno.test("by default so much is held together, and one unit more lets the first go", () => {
   for (const more of [0, 1]) {
     const replays = new Replays();
     const first = new Transcript();
