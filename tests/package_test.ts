@@ -567,6 +567,48 @@ async function until(
   }
 }
 
+Deno.test("answers are in a SQLite file in Node, or it says why they cannot be", async () => {
+  const folder = await install();
+  const own = await Deno.makeTempDir({ dir: folder });
+  await Deno.writeTextFile(
+    `${own}/main.ts`,
+    `import { askWith, createFieldStreams } from "@fieldstream/fieldstream/server";
+     import { openSqliteStore } from "@fieldstream/fieldstream/sqlite";
+     let asked = 0;
+     const store = await openSqliteStore("answers.db").catch((error) => {
+       console.log(error.message);
+       process.exit(0);
+     });
+     const streams = createFieldStreams({
+       ask: askWith(async function* () {
+         asked++;
+         yield '{"title":"So';
+         yield 'up"}';
+       }),
+       store,
+     });
+     const response = await streams.handle(
+       new Request("http://localhost/?id=${"A".repeat(22)}"),
+       { owner: "ann", question: () => ({ prompt: "p" }) },
+     );
+     const body = await response.text();
+     await streams.drain();
+     await store.close();
+     console.log(JSON.stringify({ asked, ended: body.includes("finish_reason") }));`,
+  );
+  const node = `${folder}/node_modules/.bin/node`;
+  const quiet = "--no-warnings";
+  // Another process finds what the first has written.
+  for (const asked of [1, 0]) {
+    const said = await run(own, node, quiet, "main.ts");
+    assertEquals(JSON.parse(said), { asked, ended: true });
+  }
+  assertEquals(
+    await run(own, node, quiet, "--no-experimental-sqlite", "main.ts"),
+    "Cannot use SQLite: this runtime has no node:sqlite, as Deno 2.2, Node 22.13 and Bun 1.4 have\n",
+  );
+});
+
 /** What the scripted services of other models say, as they say it. */
 const dialects: Record<string, string[]> = {
   "ai_sdk.ts": [

@@ -7,7 +7,7 @@
 
 import { randomUUID } from "node:crypto";
 import { chmodSync, closeSync, openSync } from "node:fs";
-import { DatabaseSync, type StatementSync } from "node:sqlite";
+import type { DatabaseSync, StatementSync } from "node:sqlite";
 import {
   type Append,
   type Appended,
@@ -101,12 +101,14 @@ export interface SqliteStoreOptions {
  * at the end of their names.
  * @param options How large it may become.
  * @returns The store. An open one keeps the process alive.
- * @throws {Error} If the file is not one of ours, or cannot be written.
+ * @throws {Error} If the file is not one of ours, or cannot be written; or if
+ * the runtime has no `node:sqlite`.
  */
 export async function openSqliteStore(
   path: string,
   { maxPages = 4_294_967_294 }: SqliteStoreOptions = {},
 ): Promise<TranscriptStore> {
+  const { DatabaseSync } = await loadSqlite();
   closeSync(openSync(path, "a", 0o600));
   chmodSync(path, 0o600);
   const database = new DatabaseSync(path);
@@ -117,6 +119,17 @@ export async function openSqliteStore(
   } catch (error) {
     database.close();
     throw error;
+  }
+}
+
+async function loadSqlite(): Promise<typeof import("node:sqlite")> {
+  try {
+    return await import("node:sqlite");
+  } catch (cause) {
+    throw new Error(
+      "Cannot use SQLite: this runtime has no node:sqlite, as Deno 2.2, Node 22.13 and Bun 1.4 have",
+      { cause },
+    );
   }
 }
 
