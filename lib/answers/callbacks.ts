@@ -25,9 +25,15 @@ export function settle(
   const tell = (error: unknown) => onError?.(error);
   try {
     const result = callback();
-    if (!(result instanceof Promise)) return undefined;
-    return result.then(() => {}, tell);
+    if (!isThenable(result)) return undefined;
+    return Promise.resolve(result).then(() => {}, tell);
   } catch (error) {
     tell(error);
   }
+}
+
+/** Queries of some databases are: they are made when they are awaited. */
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as Partial<PromiseLike<unknown>> | null | undefined)
+    ?.then === "function";
 }
