@@ -190,6 +190,8 @@ export class Generation implements Answer {
     this.#asked = true;
     const { ask } = this.#context;
     if (this.#next !== undefined) this.#begin(this.#next);
+    // Whoever is told of it may have stopped it.
+    if (this.transcript.outcome !== undefined) return;
     const request = new AbortController();
     this.#request = request;
     this.#patience.ask();

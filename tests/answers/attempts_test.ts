@@ -525,6 +525,39 @@ Deno.test("a stop, and the limits, hold in each attempt and between them", async
   }
 });
 
+Deno.test("white space behind what is wrong is no fault of the next attempt", async () => {
+  const schema = { type: "object", properties: { a: { type: "string" } } };
+  const { outcome } = await hear([
+    () => [text('{"a":1' + " ".repeat(3_000))],
+    () => [text('{"a":"b"}'), stop],
+  ], { schema, abortInvalid: true, retriesInvalid: 1 });
+  assertEquals([outcome.status, outcome.attempts], ["end", 2]);
+});
+
+Deno.test("an answer that is stopped when it is asked for again is not asked for", async () => {
+  const clock = new TestClock();
+  const model = new ScriptedModel();
+  const generation = new Generation(
+    { owner: "", prompt: "a", validated: false },
+    {
+      ask: model.ask,
+      limits: DEFAULT_LIMITS,
+      clock,
+      onAttempt: () => generation.stop("stopped"),
+    },
+  );
+  const leave = generation.attach();
+  await turns();
+  model.calls[0]!.fail(broken);
+  await turns();
+  clock.tick(1_000);
+  await turns();
+  const { outcome } = generation.transcript;
+  assertEquals(outcome?.status === "error" && outcome.code, "stopped");
+  assertEquals([model.calls.length, clock.timers], [1, 0]);
+  leave();
+});
+
 Deno.test("a provider is left alone as long as it says", async () => {
   const busy = new ModelError("upstream_rate_limited", "busy", {
     ...{ again: true, retryAfter: 7_000 },
