@@ -18,6 +18,27 @@ export const systemClock: Clock = {
   clearTimeout: (timer) => clearTimeout(timer),
 };
 
+/**
+ * Waits, but no longer than so many milliseconds.
+ *
+ * @returns Whether what is waited for has come; rejects if that does in time.
+ */
+export async function within(
+  clock: Clock,
+  milliseconds: number,
+  awaited: Promise<unknown>,
+): Promise<boolean> {
+  let timer: Timer | undefined;
+  const late = new Promise<false>((resolve) => {
+    timer = clock.setTimeout(() => resolve(false), milliseconds);
+  });
+  try {
+    return await Promise.race([awaited.then(() => true), late]);
+  } finally {
+    clock.clearTimeout(timer);
+  }
+}
+
 /** From how late on a timer tells that the process stood still. */
 const LATE = 1000;
 

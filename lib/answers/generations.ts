@@ -1,6 +1,6 @@
 /** All generations: started, found, kept for a while, forgotten. */
 
-import type { Timer } from "../clock.ts";
+import { type Timer, within } from "../clock.ts";
 import type { AttemptReport, FinishedAnswer } from "./answer.ts";
 import { guarded, settle } from "./callbacks.ts";
 import {
@@ -148,14 +148,10 @@ export class Generations {
   async #waitForSettling(): Promise<void> {
     if (this.#settling.size === 0) return;
     const { clock, limits, onError } = this.#context;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = clock.setTimeout(() => {
-      resolve();
-      const error = neverSettled(limits.drainSeconds);
-      guarded(() => onError?.(error), undefined);
-    }, limits.drainSeconds * 1000);
-    await Promise.race([Promise.all(this.#settling), promise]);
-    clock.clearTimeout(timer);
+    const settled = Promise.all(this.#settling);
+    if (await within(clock, limits.drainSeconds * 1000, settled)) return;
+    const error = neverSettled(limits.drainSeconds);
+    guarded(() => onError?.(error), undefined);
   }
 
   #onFinish(

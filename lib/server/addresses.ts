@@ -64,7 +64,8 @@ export interface FieldStreams {
    * Lets running answers finish for `drainSeconds`, and starts no more.
    *
    * @returns Resolves when none is running, each `onFinish` has, and all are
-   * stored, where there is a store.
+   * stored, where there is a store. An `onFinish` that
+   * takes as long again is waited for no longer, nor is a store for more than 3 s.
    */
   drain(): Promise<void>;
 }

@@ -6,7 +6,7 @@ import { makeGenerationId } from "../answers/id.ts";
 import type { Limits } from "../answers/limits.ts";
 import type { Transcript } from "../answers/transcript.ts";
 import type { Beginning } from "../beginning.ts";
-import type { Clock, Timer } from "../clock.ts";
+import { type Clock, type Timer, within } from "../clock.ts";
 import { beginningOf } from "../schemas/beginning.ts";
 import type { JsonSchema } from "../schemas/schema.ts";
 import { guardStore, StoreError } from "./guard.ts";
@@ -257,12 +257,7 @@ export class Instances {
    */
   async drain(): Promise<void> {
     const { clock } = this.#options;
-    let timer: Timer | undefined;
-    const late = new Promise<void>((resolve) => {
-      timer = clock.setTimeout(resolve, DRAIN);
-    });
-    await Promise.race([this.#publisher.idle(), late]);
-    clock.clearTimeout(timer);
+    await within(clock, DRAIN, this.#publisher.idle());
     this.#publisher.close();
     this.#mirrors.closeIdle();
   }

@@ -6,6 +6,7 @@
 
 import { createClient } from "@redis/client";
 import { createHash, randomUUID } from "node:crypto";
+import { systemClock, within } from "../clock.ts";
 import {
   type Append,
   type Appended,
@@ -51,21 +52,16 @@ const READ = 500;
  */
 export async function openRedisStore(url: string): Promise<TranscriptStore> {
   const client = makeClient(url);
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error("no answer")), START);
-  });
   try {
     const store = new RedisStore(client);
-    await Promise.race([store.start(), late]);
+    const hasStarted = await within(systemClock, START, store.start());
+    if (!hasStarted) throw new Error("no answer");
     return store;
   } catch (error) {
     if (client.isOpen) client.destroy();
     const reason = error instanceof Error ? error.message : error;
     const { host } = new URL(url);
     throw new Error(`Cannot connect to Redis at ${host}: ${reason}`);
-  } finally {
-    clearTimeout(timer);
   }
 }
 

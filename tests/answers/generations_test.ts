@@ -3,11 +3,15 @@ import type { Limits } from "../../lib/answers/limits.ts";
 import type { FinishedAnswer } from "../../lib/answers/answer.ts";
 import type { Generation } from "../../lib/answers/generation.ts";
 import { takeSnapshot } from "../../lib/answers/snapshot.ts";
-import { Generations } from "../../lib/answers/generations.ts";
-import type { Ask } from "../../lib/models/ask.ts";
+import {
+  Generations,
+  type GenerationsContext,
+} from "../../lib/answers/generations.ts";
+import { type Ask, ModelError } from "../../lib/models/ask.ts";
 import { DEFAULT_SCHEMA } from "../../lib/schemas/schema.ts";
 import { connect } from "../../lib/wire/connection.ts";
 import {
+  type ModelCall,
   ScriptedModel,
   TestClock,
   testConfig,
@@ -19,6 +23,7 @@ import {
 function setUp(
   ask: Ask,
   limits: Partial<Limits> = {},
+  context: Partial<GenerationsContext> = {},
 ): { generations: Generations; clock: TestClock; reports: FinishedAnswer[] } {
   const clock = new TestClock();
   const reports: FinishedAnswer[] = [];
@@ -27,6 +32,7 @@ function setUp(
     limits: testConfig({ limits }).limits,
     clock,
     onFinish: (report) => reports.push(report),
+    ...context,
   });
   return { generations, clock, reports };
 }
@@ -467,6 +473,133 @@ Deno.test("draining ends as soon as the last one has ended", async () => {
   generation.stop("stopped");
   await drain;
   assertEquals(clock.timers, 0);
+});
+
+/** An answer that has broken off, and waits to be asked for again. */
+async function breakOff(
+  { retryAfter = 1_000, limits = {} }: {
+    retryAfter?: number;
+    limits?: Partial<Limits>;
+  } = {},
+): Promise<
+  ReturnType<typeof setUp> & {
+    model: ScriptedModel;
+    generation: Generation;
+    leave: () => void;
+    next: Promise<ModelCall>;
+  }
+> {
+  const model = new ScriptedModel();
+  const ask = Object.assign(model.ask, { continues: true });
+  const { generations, clock, reports } = setUp(ask, limits);
+  const generation = start(generations);
+  const called = model.nextCall();
+  const leave = generation.attach();
+  const call = await called;
+  const next = model.nextCall();
+  call.say('{"a":"b');
+  call.fail(
+    new ModelError("upstream_unavailable", "broken", {
+      ...{ again: true, retryAfter },
+    }),
+  );
+  await until(() => call.signal.aborted);
+  assertEquals([model.calls.length, generations.running], [1, 1]);
+  return { generations, clock, reports, model, generation, leave, next };
+}
+
+/** What is told of answers: how each has ended, and how often it was asked. */
+function endsOf(reports: FinishedAnswer[]): [outcome: string, times: number][] {
+  return reports.map(({ outcome, attempts }) => [outcome, attempts]);
+}
+
+Deno.test("an answer that waits for its next attempt goes on while the server drains", async () => {
+  const { generations, clock, reports, generation, leave, next } =
+    await breakOff();
+  const drain = generations.drain();
+  clock.tick(1_000);
+  const call = await next;
+  assertEquals(call.question.continuation, '{"a":"b');
+  call.say('c"}');
+  call.end();
+  await drain;
+  assertEquals(endsOf(reports), [["end", 2]]);
+  assertEquals(reports[0]!.value, { a: "bc" });
+  assertEquals(generation.transcript.outcome?.attempts, 2);
+  leave();
+  assertEquals(clock.timers, 0);
+});
+
+Deno.test("draining ends an answer in its second attempt after a while", async () => {
+  const { generations, clock, reports, model, leave, next } = await breakOff();
+  clock.tick(1_000);
+  const call = await next;
+  const drain = generations.drain();
+  clock.tick(24_999);
+  call.say("c");
+  await turn();
+  assertEquals([reports.length, call.signal.aborted], [0, false]);
+  clock.tick(1);
+  await drain;
+  assert(call.signal.aborted);
+  assertEquals(endsOf(reports), [["interrupted", 2]]);
+  leave();
+  clock.tick(1_000_000);
+  await turn();
+  assertEquals([model.calls.length, clock.timers], [2, 0]);
+});
+
+Deno.test("draining ends an answer that waits for its next attempt for too long", async () => {
+  const { generations, clock, reports, model, leave } = await breakOff({
+    retryAfter: 50_000,
+  });
+  const drain = generations.drain();
+  clock.tick(25_000);
+  await drain;
+  assertEquals(endsOf(reports), [["interrupted", 1]]);
+  leave();
+  await turn();
+  assertEquals(clock.timers, 0);
+  clock.tick(1_000_000);
+  await turn();
+  assertEquals(model.calls.length, 1);
+});
+
+Deno.test("draining ends with an answer that is stopped, or left, between attempts", async () => {
+  const { lingerSeconds } = testConfig().limits;
+  for (const code of ["stopped", "abandoned"] as const) {
+    const { generations, clock, reports, model, generation, leave } =
+      await breakOff({
+        retryAfter: (lingerSeconds + 1) * 1000,
+        limits: { drainSeconds: 10_000 },
+      });
+    const drain = generations.drain();
+    if (code === "stopped") generation.stop(code);
+    leave();
+    clock.tick(lingerSeconds * 1000);
+    await drain;
+    assertEquals(endsOf(reports), [[code, 1]]);
+    await turn();
+    assertEquals(clock.timers, 0);
+    clock.tick(1_000_000);
+    await turn();
+    assertEquals(model.calls.length, 1);
+  }
+});
+
+Deno.test("who leaves between attempts and comes back is answered once", async () => {
+  const { clock, reports, model, generation, leave, next } = await breakOff();
+  leave();
+  clock.tick(500);
+  const leaveAgain = generation.attach();
+  clock.tick(500);
+  const call = await next;
+  call.say('c"}');
+  call.end();
+  await until(() => reports.length > 0);
+  assertEquals(endsOf(reports), [["end", 2]]);
+  assertEquals(model.calls.length, 2);
+  leaveAgain();
 });
 
 Deno.test("polls get the value so far, and none where there is none", async () => {

@@ -87,6 +87,26 @@ Deno.test("on SIGTERM and SIGINT each of 50 streams sees an end, and the server 
   }
 });
 
+Deno.test("an answer whose provider fails while the server stops is asked for again", async () => {
+  await using upstream = new Upstream(() => {});
+  await using server = await ServerProcess.start({
+    ...settingsFor(upstream),
+    LIMITS: JSON.stringify({ drainSeconds: 1_000 }),
+  });
+  const response = await fetch(`${server.url}/helloworld`);
+  const events = Array.fromAsync(readEvents(response));
+  const first = await upstream.nextCall();
+  server.signal("SIGTERM");
+  await server.awaitOutput(" stopping");
+  await first.respond(new Response("{}", { status: 503 }));
+  const second = await upstream.nextCall();
+  second.say('{"title":"a"}');
+  second.end();
+  const end = (await events).at(-1)!.data;
+  assertEquals([end.status, end.attempts], ["end", 2]);
+  assertEquals((await server.status).code, 0);
+});
+
 Deno.test("a server that has nothing to do exits at once", async () => {
   await using upstream = new Upstream((call) => {
     call.say('{"title":"a"}');
