@@ -67,6 +67,18 @@ export class Program implements AsyncDisposable {
     return cpuOf(this.#child.pid);
   }
 
+  /** The same of its threads, under their names. */
+  threads(): Map<string, number> {
+    const times = new Map<string, number>();
+    const folder = `/proc/${this.#child.pid}/task`;
+    for (const { name: id } of Deno.readDirSync(folder)) {
+      const name = Deno.readTextFileSync(`${folder}/${id}/comm`).trim();
+      const time = readCpu(`${folder}/${id}/stat`);
+      times.set(name, (times.get(name) ?? 0) + time);
+    }
+    return times;
+  }
+
   /** The memory that it holds, in bytes (proc(5), status: VmRSS). */
   memory(): number {
     const status = Deno.readTextFileSync(`/proc/${this.#child.pid}/status`);
@@ -91,9 +103,14 @@ export class Program implements AsyncDisposable {
   }
 }
 
-/** The processor time that a process has used, in milliseconds (proc(5), stat). */
+/** The processor time that a process has used, in milliseconds. */
 export function cpuOf(pid: number): number {
-  const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
+  return readCpu(`/proc/${pid}/stat`);
+}
+
+/** By proc(5), stat. */
+function readCpu(path: string): number {
+  const stat = Deno.readTextFileSync(path);
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   const ticksPerSecond = 100;
   return (Number(fields[11]) + Number(fields[12])) * 1000 / ticksPerSecond;
@@ -151,12 +168,14 @@ export interface StartOptions {
   env?: Record<string, string>;
   /** Of `deno run`, beyond those of `deno task start`. */
   flags?: string[];
+  /** What ends it. */
+  signal?: Deno.Signal;
 }
 
 /** This server, with the permissions that `deno task start` gives it. */
 export async function startFieldstream(
   upstreamUrl: string,
-  { limits = LOADED, env = {}, flags = [] }: StartOptions = {},
+  { limits = LOADED, env = {}, flags = [], signal }: StartOptions = {},
 ): Promise<Started> {
   const [run, ...args] = await startArguments();
   const begun = performance.now();
@@ -167,7 +186,7 @@ export async function startFieldstream(
     OPENAI_BASE_URL: `${upstreamUrl}/v1`,
     LIMITS: JSON.stringify(limits),
     ...env,
-  });
+  }, signal);
   return { begun, server };
 }
 

@@ -14,6 +14,7 @@ import { printInstances } from "./tables/instances.ts";
 import { printFollowers, printLoad } from "./tables/load.ts";
 import { printMemory } from "./tables/memory.ts";
 import { printPace } from "./tables/pace.ts";
+import { printProfile } from "./tables/profile.ts";
 import { printStart } from "./tables/start.ts";
 import { printWire } from "./tables/wire.ts";
 
@@ -27,6 +28,7 @@ const tables: Record<string, (options: TableOptions) => Promise<void>> = {
   wire: printWire,
   instances: printInstances,
   start: printStart,
+  profile: printProfile,
 };
 
 const { names, ...options } = readOptions(Deno.args);
