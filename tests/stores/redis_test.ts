@@ -184,3 +184,29 @@ redisTest("everything that it keeps has an end", async () => {
   assertEquals(await server.command("DBSIZE"), `:${keys.length + 1}`);
   await store.close();
 });
+
+redisTest(
+  "a piece takes at most 64 bytes beside its text, an answer 6 KB",
+  async () => {
+    await using server = await RedisServer.start();
+    const store = await openRedisStore(server.url);
+    const bytesOf = async (pieces: number) => {
+      const id = makeGenerationId();
+      await store.claim(id, claim);
+      for (let n = 0; n < pieces; n++) {
+        await store.append([append(id, n * 50, "x".repeat(50))]);
+      }
+      let sum = 0;
+      for (const key of [`fs1:${id}`, `fs1:${id}:log`]) {
+        const usage = await server.command(`MEMORY USAGE ${key} SAMPLES 0`);
+        sum += Number(usage.slice(1));
+      }
+      return sum;
+    };
+    const one = await bytesOf(1);
+    assert(one < 6000, `${one}`);
+    const each = await bytesOf(1000) / 1000 - 50;
+    assert(each < 64, `${each}`);
+    await store.close();
+  },
+);
