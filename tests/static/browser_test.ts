@@ -5,7 +5,7 @@ import type { ErrorCode } from "../../lib/answers/outcome.ts";
 import { messages } from "../../static/messages.js";
 import { originalFields, presets } from "../../static/presets.js";
 import { cutAfter, startProxy } from "../_proxy.ts";
-import type { ModelCall } from "../_server.ts";
+import { type ModelCall, testConfig } from "../_server.ts";
 import {
   ask,
   browserTest,
@@ -764,6 +764,61 @@ browserTest("is used by keyboard alone", async (stage) => {
   assertEquals(await focused(stage), "start");
 });
 
+browserTest(
+  "opens and closes by keyboard what there is beside",
+  async (stage) => {
+    const { page, phase, model, text } = stage;
+    /** Goes on to what has this id, class or name, as far as it may be. */
+    const goTo = async (name: string) => {
+      for (let steps = 0; await focused(stage) !== name; steps++) {
+        assert(steps < 30, `no way to ${name}`);
+        await page.keyboard.press("Tab");
+      }
+    };
+    await page.waitForSelector("#misbehave:not([hidden])");
+    await goTo("preset");
+    for (const id of ["schema-editor", "misbehave"]) {
+      do await page.keyboard.press("Tab"); while (
+        await page.evaluate(`document.activeElement.parentElement.id`) !== id
+      );
+      await page.keyboard.press("Enter");
+      assert(await page.$(`#${id}[open]`), id);
+    }
+    // The first of the faults is asked for.
+    await page.keyboard.press("Tab");
+    const next = model.nextCall();
+    await page.keyboard.press("Enter");
+    const call = await next;
+    assert(call.question.prompt?.startsWith("demo:"));
+    call.say('{"title":"雨","summary":"夜"}');
+    call.end();
+    await phase("complete");
+    await page.waitForSelector("#compare-open:not([hidden])");
+    // A dialog keeps the focus, and gives it back.
+    await goTo("use-open");
+    await page.keyboard.press("Enter");
+    await page.waitForSelector("#use[open]");
+    await goTo("choice");
+    await page.keyboard.press("Enter");
+    assert((await text("#use-code")).startsWith("curl"));
+    await goTo("use-close");
+    await page.keyboard.press("Enter");
+    await page.waitForSelector("#use:not([open])");
+    assertEquals(await focused(stage), "use-open");
+    await goTo("compare-open");
+    await page.keyboard.press("Enter");
+    await page.waitForSelector("#compare:not([hidden])");
+    await goTo("replay");
+    // The second of two.
+    await page.evaluate(`document.querySelector("#copy").focus()`);
+    await goTo("choice");
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Space");
+    await stage.shows("#json", '"夜"');
+  },
+  { config: { model: { ...testConfig().model, model: "demo" } } },
+);
+
 browserTest("announces states, not tokens", async (stage) => {
   const { page, phase } = stage;
   await page.evaluate(`
@@ -1087,64 +1142,74 @@ browserTest("fits a small phone", async (stage) => {
   }
 }, { width: 360, height: 740 });
 
-for (const dark of [false, true]) {
-  for (const width of [1280, 360]) {
-    browserTest(
-      `is accessible, ${dark ? "dark" : "light"}, ${width} wide`,
-      async (stage) => {
-        const { page, phase, shows } = stage;
-        await page.evaluate(axe.source);
-        await assertAccessible(stage);
-        await page.click("#schema-editor summary");
-        await page.click("input[value=quiz]");
-        await assertAccessible(stage);
-        await page.click("input[value=recipe]");
-        let call = await ask(stage);
-        call.send({ type: "reasoning", text: "想一想" });
-        call.say(
-          '{"title":"番茄炒蛋","minutes":10,"ingredients":[{"name":"蛋"',
-        );
-        await shows("td", "蛋");
-        await page.click("#thoughts summary");
-        await assertAccessible(stage);
-        await page.click("#cut");
-        await phase("reconnecting");
-        await assertAccessible(stage);
-        call.say(',"amount":"3');
-        call.end("length");
-        await phase("truncated");
-        await assertAccessible(stage);
-        call = await ask(stage);
-        call.say('{"title":"番茄炒蛋"}');
-        call.end();
-        await phase("complete");
-        await assertAccessible(stage);
-        await page.click("#compare-open");
-        await page.click("#beside button:last-child");
-        await page.evaluate(
-          `document.querySelector("#misbehave").hidden = false`,
-        );
-        await page.click("#misbehave summary");
-        await assertAccessible(stage);
-        await page.click("#use-open");
-        await assertAccessible(stage);
-      },
-      { dark, width },
-    );
-  }
-}
+/** Any two of language, colours and width come together in one of these. */
+const LOOKS = [
+  { language: "zh-CN", dark: false, width: 1440 },
+  { language: "en", dark: true, width: 1440 },
+  { language: "en", dark: false, width: 320 },
+  { language: "zh-CN", dark: true, width: 320 },
+];
 
-async function assertAccessible({ page }: Stage): Promise<void> {
-  // What is on its way between two colours has neither.
-  await page.evaluate(
-    "Promise.all(document.getAnimations().map((a) => a.effect.getTiming().iterations === Infinity ? a.cancel() : a.finish()))",
-  );
-  const violations = await page.evaluate(
-    `axe.run().then(({ violations }) => violations.map(({ id, nodes }) =>
-      id + ": " + nodes.map(({ html, failureSummary }) =>
-        html + failureSummary).join("; ")))`,
-  );
-  assertEquals(violations, []);
+browserTest("is accessible in every state", async (stage) => {
+  const { page, phase, shows } = stage;
+  await page.evaluate(axe.source);
+  await assertAccessible(stage, "empty");
+  await page.click("#schema-editor summary");
+  await page.click("input[value=custom]");
+  await page.click("#misbehave summary");
+  await assertAccessible(stage, "misbehave open");
+  await page.click("input[value=recipe]");
+  await page.click("#misbehave summary");
+  let call = await ask(stage);
+  call.send({ type: "reasoning", text: "想一想" });
+  call.say('{"title":"番茄炒蛋","minutes":10,"ingredients":[{"name":"蛋"');
+  await shows("td", "蛋");
+  await page.click("#thoughts summary");
+  await assertAccessible(stage, "running");
+  await page.click("#cut");
+  await phase("reconnecting");
+  await assertAccessible(stage, "cut");
+  call.say(',"amount":"3');
+  call.end("length");
+  await phase("truncated");
+  await assertAccessible(stage, "failed");
+  call = await ask(stage);
+  call.say('{"title":"番茄炒蛋","minutes":null,"steps":[]}');
+  call.end();
+  await phase("complete");
+  await assertAccessible(stage, "finished");
+  await page.click("#compare-open");
+  await page.click("#beside button:last-child");
+  await assertAccessible(stage, "replay open");
+  await page.click("#use-open");
+  await assertAccessible(stage, "use this open");
+}, { config: { model: { ...testConfig().model, model: "demo" } } });
+
+async function assertAccessible(
+  { page }: Stage,
+  state: string,
+): Promise<void> {
+  for (const look of LOOKS) {
+    const { language, dark, width } = look;
+    await page.setViewport({ width, height: 900 });
+    await page.emulateMediaFeatures([
+      { name: "prefers-color-scheme", value: dark ? "dark" : "light" },
+    ]);
+    await page.evaluate(
+      `document.documentElement.lang !== ${JSON.stringify(language)} &&
+        document.querySelector("#language").click()`,
+    );
+    // What is on its way between two colours has neither.
+    await page.evaluate(
+      "Promise.all(document.getAnimations().map((a) => a.effect.getTiming().iterations === Infinity ? a.cancel() : a.finish()))",
+    );
+    const violations = await page.evaluate(
+      `axe.run().then(({ violations }) => violations.map(({ id, nodes }) =>
+        id + ": " + nodes.map(({ html, failureSummary }) =>
+          html + failureSummary).join("; ")))`,
+    );
+    assertEquals([state, look, violations], [state, look, []]);
+  }
 }
 
 /** Being online again has the client try again at once. */
