@@ -35,6 +35,7 @@ export class JsonView {
   #pending = "";
   #tail = document.createTextNode("");
   #frame = 0;
+  #isShown = false;
 
   /** @param {HTMLElement} root */
   constructor(root) {
@@ -51,6 +52,12 @@ export class JsonView {
     this.#tail = document.createTextNode("");
   }
 
+  /** Nothing is put on the page that nobody sees. @param {boolean} is */
+  show(is) {
+    this.#isShown = is;
+    this.#draw();
+  }
+
   /** @param {Delta} delta */
   add(delta) {
     const isFirst = this.#state === undefined;
@@ -63,6 +70,11 @@ export class JsonView {
       else this.#merge(0, delta.data);
     }
     this.#state = state;
+    this.#draw();
+  }
+
+  #draw() {
+    if (!this.#isShown || this.#state === undefined) return;
     this.#frame ||= requestAnimationFrame(() => this.#flush());
   }
 

@@ -97,7 +97,10 @@ export class Meter {
     this.#running = !this.#isOver;
     clearInterval(this.#timer);
     if (this.#running) {
-      this.#timer = setInterval(() => this.#draw(), updates);
+      this.#timer = setInterval(
+        () => requestAnimationFrame(() => this.#running && this.#draw()),
+        updates,
+      );
     }
     this.#draw();
   }

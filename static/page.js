@@ -505,6 +505,7 @@ function showBeside(what) {
   choose(byId("beside"), choices, what, showBeside);
   byId("wire-scroll").hidden = what !== "events";
   byId("json-scroll").hidden = what !== "json";
+  json.show(what === "json");
 }
 
 /** @param {string} name */

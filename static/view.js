@@ -88,8 +88,8 @@ export class AnswerView {
   #language = "";
   /** Whether the page scrolls along with the caret. */
   #following = true;
-  /** When the caret's place is looked at next. */
-  #lookAgain = 0;
+  /** Where this has scrolled to: whatever else scrolls is the reader. */
+  #scrolledTo = -1;
 
   /** @param {HTMLElement} root */
   constructor(root) {
@@ -98,8 +98,9 @@ export class AnswerView {
     this.#slot = this.#rootSlot(undefined);
     // Who scrolls up wants to read there; who comes back wants to watch.
     addEventListener("scroll", () => {
+      if (!this.#caret.isConnected || scrollY === this.#scrolledTo) return;
       const { bottom } = this.#caret.getBoundingClientRect();
-      if (this.#caret.isConnected) this.#following = bottom < innerHeight + 80;
+      this.#following = bottom < innerHeight + 80;
     }, { passive: true });
   }
 
@@ -157,6 +158,9 @@ export class AnswerView {
     for (const field of this.#grown) this.#append(field);
     this.#grown.clear();
     this.#moveCaret();
+    // Once this is laid out, and before anything else is written: a place that
+    // is asked for in between would have all of it laid out twice.
+    requestAnimationFrame(() => this.#keepInSight());
   }
 
   /** Nothing more comes: the caret leaves, and the places of what never came. */
@@ -538,11 +542,15 @@ export class AnswerView {
       block.append(caret);
       if (flies) this.#fly();
     }
-    const now = performance.now();
-    if (!this.#following || now < this.#lookAgain) return;
-    this.#lookAgain = now + 100;
-    const below = caret.getBoundingClientRect().bottom + 96 - innerHeight;
-    if (below > 0) scrollBy({ top: below, behavior: "instant" });
+  }
+
+  /** Scrolls along with the caret. */
+  #keepInSight() {
+    if (!this.#following || !this.#caret.isConnected) return;
+    const below = this.#caret.getBoundingClientRect().bottom + 96 - innerHeight;
+    if (below <= 0) return;
+    scrollBy({ top: below, behavior: "instant" });
+    this.#scrolledTo = scrollY;
   }
 
   /** The caret leaves its field, and is remembered there. */

@@ -9,6 +9,8 @@
 import { element } from "./dom.js";
 
 const shown = 300;
+/** The newest are in sight; the others are laid out and painted once they are. */
+const recent = 60;
 /** Milliseconds between two updates: painting hundreds of lines is work. */
 const updates = 80;
 /** Of one event's text; the rest is only counted. */
@@ -23,6 +25,7 @@ export class WireList {
   /** @type {HTMLElement[]} */
   #queue = [];
   #timer = /** @type {ReturnType<typeof setTimeout> | undefined} */ (undefined);
+  #frame = 0;
 
   /**
    * @param {HTMLElement} list
@@ -72,15 +75,24 @@ export class WireList {
       this.#queue.shift();
       this.#note.hidden = false;
     }
-    this.#timer ??= setTimeout(() => this.flush(), updates);
+    this.#timer ??= setTimeout(
+      () => this.#frame = requestAnimationFrame(() => this.flush()),
+      updates,
+    );
   }
 
   /** Shows what has been added. */
   flush() {
     clearTimeout(this.#timer);
+    cancelAnimationFrame(this.#frame);
     this.#timer = undefined;
     const list = this.#list;
     list.append(...this.#queue);
+    let old = list.children[list.childElementCount - recent - 1];
+    for (; old && !old.classList.contains("old");) {
+      old.classList.add("old");
+      old = /** @type {Element} */ (old.previousElementSibling);
+    }
     this.#queue = [];
     while (list.childElementCount > shown) {
       list.firstElementChild?.remove();
