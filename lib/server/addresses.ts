@@ -183,7 +183,7 @@ export class Addresses implements FieldStreams {
     let found: Answer | undefined = generations.get(wanted);
     // Without a store nothing is awaited between here and the start.
     if (found === undefined && instances !== undefined && wanted !== "") {
-      found = await instances.find(wanted);
+      found = await instances.find(wanted, position === undefined);
     }
     const known = found?.owner === visit.owner ? found : undefined;
     if (isOver && known === undefined) {

@@ -69,8 +69,8 @@ export class Instances {
   readonly #mirrors: Mirrors;
   /** Those that are being claimed here. */
   readonly #starting = new Map<string, Promise<Answer>>();
-  /** The tokens of claims that have failed, but may have been carried out. */
-  readonly #failed = new Map<string, string>();
+  /** Claims that have failed, but may have been carried out. */
+  readonly #failed = new Map<string, ClaimOptions>();
   /** How many streams clients have open here. */
   readonly #held = new Map<string, number>();
   #holding: Timer | undefined;
@@ -89,9 +89,13 @@ export class Instances {
   /**
    * Finds an answer that another instance writes, or has written.
    *
+   * @param id Its id.
+   * @param isNew Whether whoever asks has seen nothing of it. What could not be
+   * claimed here may be this instance's then, and is not found, but started.
    * @throws {StoreError} If the store is away.
    */
-  async find(id: string): Promise<Answer | undefined> {
+  async find(id: string, isNew: boolean): Promise<Answer | undefined> {
+    if (isNew && this.#failed.has(id)) return undefined;
     const head = this.#mirrors.get(id) ?? await this.#store.find(id);
     return head && new RemoteAnswer(id, head, this.#mirrors);
   }
@@ -122,9 +126,14 @@ export class Instances {
   async #start(options: GenerationOptions, start: Start): Promise<Answer> {
     const { durable, limits } = this.#options;
     const { id = makeGenerationId() } = options;
+    const meta = metaOf(options, limits);
+    const failed = this.#failed.get(id);
+    // The same question of the same owner, or it is not the claim that failed.
+    const isSame = failed?.meta.owner === meta.owner &&
+      failed.meta.digest === meta.digest;
     const claim: ClaimOptions = {
-      token: this.#failed.get(id) ?? makeGenerationId(),
-      meta: metaOf(options, limits),
+      token: isSame ? failed.token : makeGenerationId(),
+      meta,
       lease: limits.leaseSeconds * 1000,
       retention: limits.retentionSeconds * 1000,
     };
@@ -170,7 +179,7 @@ export class Instances {
         if (turn < CLAIMS) continue;
         // Perhaps it is ours: who asks again here gets it.
         this.#failed.delete(id);
-        this.#failed.set(id, claim.token);
+        this.#failed.set(id, claim);
         const [oldest] = this.#failed.keys();
         if (this.#failed.size > MAX_FAILED) this.#failed.delete(oldest!);
         throw error;

@@ -232,6 +232,7 @@ engineTest(
     const call = await called;
     const second = readEvents(await ask(b, id));
     await second.next();
+    await until(() => a.generations.get(id)?.readers === 2);
     await first.body!.cancel();
     // Several times what it would go on for without a reader.
     for (let n = 0; n < 10; n++) {
@@ -323,6 +324,10 @@ engineTest("limits hold over all instances", async (open) => {
     },
   }, model);
   const { a, b } = fleet;
+  const begun = performance.now();
+  /** As many as there are in a minute, and what has come since. */
+  const most = (perMinute: number) =>
+    perMinute * (1 + (performance.now() - begun) / 60_000);
   const id = makeGenerationId();
   const open1 = await ask(a, id);
   const open2 = await ask(b, id);
@@ -341,7 +346,7 @@ engineTest("limits hold over all instances", async (open) => {
     if (httpStatus === 200) ok++;
     else assertEquals(httpStatus, 429);
   }
-  assert(ok <= 7, `${ok} resumes`);
+  assert(ok <= most(7), `${ok} resumes`);
   let started = 1;
   for (let n = 0; n < 10; n++) {
     const server = n % 2 === 0 ? a : b;
@@ -349,7 +354,7 @@ engineTest("limits hold over all instances", async (open) => {
     if (httpStatus === 202) started++;
     else assertEquals(httpStatus, 429);
   }
-  assertEquals(started, 5);
+  assert(started >= 5 && started <= most(5), `${started} generations`);
 }, ["SQLite", "Redis"]);
 
 Deno.test("while the store is away, what runs goes on, and nothing runs twice", async () => {
@@ -409,22 +414,43 @@ Deno.test("while the store is away, what runs goes on, and nothing runs twice", 
   assert(b.errors.length > 0, "nothing has been told");
 });
 
-Deno.test("a claim whose reply was lost is found again by who asks again", async () => {
-  await using running = await engines.memory!.start();
-  await using fleet = await Fleet.start(() => running.open());
-  const { a, model } = fleet;
-  const id = makeGenerationId();
-  fleet.fault = "loses the reply";
-  const refused = await ask(a, id);
-  await refused.body!.cancel();
-  assertEquals(refused.status, 503);
-  fleet.fault = "none";
-  const called = model.nextCall();
-  const response = await ask(a, id);
-  (await called).end();
-  const events = await Array.fromAsync(readEvents(response));
-  assertEquals(events.at(-1)?.data.code, "no_json");
-});
+engineTest(
+  "a claim whose reply was lost is found again by who asks again",
+  async (open) => {
+    let fault: Fault = "none";
+    await using fleet = await Fleet.start(async () => {
+      const store = await open();
+      const { claim } = faulty(store, () => fault);
+      return { ...faulty(store, () => "none"), claim };
+    });
+    const { a, b, model } = fleet;
+    const id = makeGenerationId();
+    fault = "loses the reply";
+    const refused = await ask(a, id);
+    await refused.body!.cancel();
+    assertEquals(refused.status, 503);
+    fault = "none";
+    // Who comes elsewhere waits, and runs nothing.
+    const elsewhere = all(ask(b, id));
+    const called = model.nextCall();
+    // The store is known to be away for a moment.
+    let response = await ask(a, id);
+    while (response.status === 503) {
+      await response.body!.cancel();
+      await turn();
+      response = await ask(a, id);
+    }
+    const call = await called;
+    call.say('{"a":"b"}');
+    call.end();
+    for (
+      const events of [await all(Promise.resolve(response)), await elsewhere]
+    ) {
+      assertEquals(stateOf(events), { a: "b" });
+    }
+    assertEquals(model.calls.length, 1);
+  },
+);
 
 engineTest("durable: nobody sees what is not stored", async (open) => {
   await using fleet = await Fleet.start(open, { durable: true });
