@@ -1,5 +1,6 @@
 /** Processes that share a store, and who follows them. */
 
+import { DatabaseSync } from "node:sqlite";
 import { makeGenerationId } from "../../lib/answers/id.ts";
 import { ServerProcess } from "../_process.ts";
 import { readEvents, type ServerEvent, stateAfter, until } from "../_server.ts";
@@ -12,6 +13,8 @@ export const LEASE = 2;
 export interface Shared extends AsyncDisposable {
   /** The setting. */
   store: string;
+  /** Whether nobody is within a transaction just now. */
+  isFree: () => boolean;
   redis?: RedisServer;
 }
 
@@ -23,8 +26,18 @@ export const engines: Record<
     ignore: false,
     async start() {
       const folder = await Deno.makeTempDir();
+      const path = `${folder}/answers.db`;
       return {
-        store: `sqlite:${folder}/answers.db`,
+        store: `sqlite:${path}`,
+        isFree() {
+          using database = new DatabaseSync(path);
+          try {
+            database.exec("BEGIN IMMEDIATE; ROLLBACK");
+            return true;
+          } catch {
+            return false;
+          }
+        },
         [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }),
       };
     },
@@ -35,6 +48,7 @@ export const engines: Record<
       const redis = await RedisServer.start();
       return {
         store: redis.url,
+        isFree: () => true,
         redis,
         [Symbol.asyncDispose]: () => redis[Symbol.asyncDispose](),
       };
@@ -95,6 +109,22 @@ export function processTest(
         await fn(shared);
       },
     });
+  }
+}
+
+/**
+ * Has a process stand still, but not within a transaction: there it would hold up
+ * whoever writes.
+ */
+export async function suspend(
+  process: ServerProcess,
+  { isFree }: Shared,
+): Promise<void> {
+  for (;;) {
+    process.signal("SIGSTOP");
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    if (isFree()) return;
+    process.signal("SIGCONT");
   }
 }
 

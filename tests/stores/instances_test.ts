@@ -414,6 +414,30 @@ Deno.test("while the store is away, what runs goes on, and nothing runs twice", 
   assert(b.errors.length > 0, "nothing has been told");
 });
 
+Deno.test("while the store is away, each instance has its own limit of streams", async () => {
+  await using running = await engines.memory!.start();
+  await using fleet = await Fleet.start(() => running.open(), {
+    limits: { streamsPerClient: 2 },
+  });
+  fleet.fault = "throws";
+  for (const { url } of [fleet.a, fleet.b]) {
+    const open = [
+      await fetch(`${url}/helloworld`),
+      await fetch(`${url}/helloworld`),
+    ];
+    const refused = await fetch(`${url}/helloworld`);
+    assertEquals([refused.status, (await refused.json()).code], [
+      429,
+      "too_many_streams",
+    ]);
+    for (const response of open) {
+      assertEquals(response.status, 200);
+      await response.body!.cancel();
+    }
+  }
+  fleet.fault = "none";
+});
+
 engineTest(
   "a claim whose reply was lost is found again by who asks again",
   async (open) => {

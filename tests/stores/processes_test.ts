@@ -14,6 +14,7 @@ import {
   Follower,
   LEASE,
   processTest,
+  suspend,
 } from "./_fleet.ts";
 
 /** Lets a process end, and counts its calls of onFinish for an answer. */
@@ -65,7 +66,7 @@ processTest(
   async (shared) => {
     await using fleet = await Fleet.start(shared.store);
     const { id, call, onA, onB } = await begin(fleet);
-    fleet.a.signal("SIGSTOP");
+    await suspend(fleet.a, shared);
     await onB.ended;
     assertEquals(onB.last?.data.code, "interrupted");
     call.say("e");
