@@ -15,7 +15,7 @@ import {
   JsonPatchParser,
   JsonSyntaxError,
 } from "../parser.ts";
-import { type Delta, processPatches } from "../processor.ts";
+import { IncrementalProcessor } from "../processor.ts";
 import { ChoiceHold, MAX_CHOICE } from "../schemas/choices.ts";
 import { compile } from "../schemas/nodes.ts";
 import type { JsonSchema } from "../schemas/schema.ts";
@@ -56,7 +56,7 @@ export interface Events {
    *
    * @returns Events; `""` if what was looked at shows nothing.
    */
-  next(): Promise<string>;
+  next(): string;
 }
 
 /** How much text goes into a batch, in UTF-16 units. */
@@ -130,9 +130,8 @@ export class EventMaker implements Events {
   #shown = false;
   /** Whether the client has a value that was none, which the next delta resets. */
   #stale = false;
-  /** Where the parser's operations go in, and the deltas come out. */
-  #operations!: ReadableStreamDefaultController<Operation[]>;
-  readonly #deltas: ReadableStreamDefaultReader<Delta>;
+  /** Makes deltas of the parser's operations. */
+  readonly #processor = new IncrementalProcessor({ keepValues: false });
   /** Up to where nothing is made: the client has it. */
   readonly #had: number;
   /** The batch that is being made, and at most how many bytes it takes. */
@@ -154,13 +153,6 @@ export class EventMaker implements Events {
     this.#answer = new AnswerReader(options);
     this.#parser = this.#createParser();
     this.#hold = this.#createHold();
-    const operations = new ReadableStream<Operation[]>({
-      start: (controller) => {
-        this.#operations = controller;
-      },
-    });
-    this.#deltas = processPatches(operations, { keepValues: false })
-      .getReader();
   }
 
   /** How much of the transcript has been looked at. */
@@ -185,7 +177,7 @@ export class EventMaker implements Events {
     return to < had;
   }
 
-  async next(): Promise<string> {
+  next(): string {
     const from = this.#reader.offset;
     this.#drafts = [];
     this.#bytes = 0;
@@ -196,7 +188,7 @@ export class EventMaker implements Events {
       this.#take(this.#reader.next(Math.max(size, 2))!);
     }
     let frames = "";
-    for (const draft of this.#drafts) frames += await this.#format(draft);
+    for (const draft of this.#drafts) frames += this.#format(draft);
     return frames;
   }
 
@@ -324,7 +316,7 @@ export class EventMaker implements Events {
     }
   }
 
-  async #format(draft: Draft): Promise<string> {
+  #format(draft: Draft): string {
     const { id: generation } = this.#options;
     const id = formatEventId({ generation, offset: draft.end });
     if (draft.type === "reasoning") {
@@ -340,14 +332,9 @@ export class EventMaker implements Events {
     // An empty object changes nothing.
     const delta = operations.length === 0
       ? { data: {} }
-      : await this.#deltaOf(operations);
+      : this.#processor.processPatch(operations);
     const event = { status: "chunk", ...delta, ...this.#judged(invalid) };
     return formatEvent(id, JSON.stringify(event));
-  }
-
-  async #deltaOf(operations: Operation[]): Promise<Delta | undefined> {
-    this.#operations.enqueue(operations);
-    return (await this.#deltas.read()).value;
   }
 
   #judged(invalid: Violation[]): { invalid?: unknown[] } {

@@ -116,65 +116,59 @@ class Follower implements UnderlyingDefaultSource<Uint8Array> {
   async pull(
     controller: ReadableStreamDefaultController<Uint8Array>,
   ): Promise<void> {
+    // One function: each that waits costs every event a promise.
     try {
-      await this.#pull(controller);
+      if (!this.#begun) {
+        this.#begun = true;
+        if (this.#send(controller, this.#beginning())) return;
+      }
+      while (this.#open) {
+        if (this.#events.skip()) {
+          await this.#pauseFor(0);
+          continue;
+        }
+        const { outcome } = this.#transcript;
+        const { isBehind } = this.#events;
+        if (!isBehind && outcome === undefined) {
+          const { traffic } = this.#options;
+          if (traffic !== undefined) traffic.behindSince = undefined;
+          this.#waiting = true;
+          await this.#transcript.changed();
+          this.#waiting = false;
+          if (traffic !== undefined) traffic.behindSince = this.#clock.now();
+          // What else has come is read first, and goes into the same event.
+          if (this.#open && this.#isLate) await this.#pauseFor(0);
+          continue;
+        }
+        const rest = this.#lastEvent + this.#pauseLength - this.#clock.now();
+        if (rest > 0) {
+          await this.#pauseFor(rest);
+          continue;
+        }
+        if (!isBehind) {
+          const end = describeOutcome(outcome!, this.#options.language);
+          this.#ends("answer");
+          if (this.#text === undefined) {
+            this.#send(controller, this.#event(end, "end"));
+          } else if (end.status !== "end") {
+            throw new Error(`Cannot send the whole text: ${end.code}`);
+          }
+          this.#close(controller);
+          return;
+        }
+        const frames = this.#events.next();
+        if (frames !== "") {
+          this.#lastEvent = this.#clock.now();
+          this.#send(controller, frames);
+          return;
+        }
+        // Much text that shows nothing is read in turns, too.
+        if (this.#events.isBehind) await this.#pauseFor(0);
+      }
     } catch (error) {
       this.#ends("fault");
       this.cancel();
       throw error;
-    }
-  }
-
-  async #pull(
-    controller: ReadableStreamDefaultController<Uint8Array>,
-  ): Promise<void> {
-    if (!this.#begun) {
-      this.#begun = true;
-      if (this.#send(controller, this.#beginning())) return;
-    }
-    while (this.#open) {
-      if (this.#events.skip()) {
-        await this.#pauseFor(0);
-        continue;
-      }
-      const { outcome } = this.#transcript;
-      const { isBehind } = this.#events;
-      if (!isBehind && outcome === undefined) {
-        const { traffic } = this.#options;
-        if (traffic !== undefined) traffic.behindSince = undefined;
-        this.#waiting = true;
-        await this.#transcript.changed();
-        this.#waiting = false;
-        if (traffic !== undefined) traffic.behindSince = this.#clock.now();
-        // What else has come is read first, and goes into the same event.
-        if (this.#open && this.#isLate) await this.#pauseFor(0);
-        continue;
-      }
-      const rest = this.#lastEvent + this.#pauseLength - this.#clock.now();
-      if (rest > 0) {
-        await this.#pauseFor(rest);
-        continue;
-      }
-      if (!isBehind) {
-        const end = describeOutcome(outcome!, this.#options.language);
-        this.#ends("answer");
-        if (this.#text === undefined) {
-          this.#send(controller, this.#event(end, "end"));
-        } else if (end.status !== "end") {
-          throw new Error(`Cannot send the whole text: ${end.code}`);
-        }
-        this.#close(controller);
-        return;
-      }
-      const frames = await this.#events.next();
-      if (!this.#open) return;
-      if (frames !== "") {
-        this.#lastEvent = this.#clock.now();
-        this.#send(controller, frames);
-        return;
-      }
-      // Much text that shows nothing is read in turns, too.
-      if (this.#events.isBehind) await this.#pauseFor(0);
     }
   }
 

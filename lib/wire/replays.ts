@@ -15,7 +15,6 @@ class Replay {
   /** By the offset from which on each is. */
   readonly #batches = new Map<number, Batch>();
   readonly #onGrow: (characters: number) => void;
-  #making: Promise<void> | undefined;
   #open = true;
   /** How much is held, in UTF-16 units, the transcript included. */
   size: number;
@@ -34,15 +33,12 @@ class Replay {
    *
    * @returns `undefined` if it is not held, and is not the next one either.
    */
-  async from(offset: number): Promise<Batch | undefined> {
-    while (
-      this.#open && !this.#batches.has(offset) &&
-      offset === this.#events.offset
-    ) {
-      // All who wait for it wait for the same.
-      await (this.#making ??= this.#make());
-    }
-    return this.#batches.get(offset);
+  from(offset: number): Batch | undefined {
+    const held = this.#batches.get(offset);
+    if (held !== undefined) return held;
+    return this.#open && offset === this.#events.offset
+      ? this.#make()
+      : undefined;
   }
 
   /** Lets go of what is held: whoever reads on makes the rest alone. */
@@ -51,19 +47,18 @@ class Replay {
     this.#batches.clear();
   }
 
-  async #make(): Promise<void> {
+  #make(): Batch {
     const { offset } = this.#events;
     try {
-      const frames = await this.#events.next();
-      if (!this.#open) return;
-      this.#batches.set(offset, { frames, end: this.#events.offset });
+      const frames = this.#events.next();
+      const batch = { frames, end: this.#events.offset };
+      this.#batches.set(offset, batch);
       this.size += frames.length;
       this.#onGrow(frames.length);
+      return batch;
     } catch (error) {
       this.close();
       throw error;
-    } finally {
-      this.#making = undefined;
     }
   }
 }
@@ -147,9 +142,9 @@ class SharedEvents implements Events {
     return this.#own?.skip() ?? false;
   }
 
-  async next(): Promise<string> {
-    if (this.#own !== undefined) return await this.#own.next();
-    const batch = await this.#replay.from(this.#offset);
+  next(): string {
+    if (this.#own !== undefined) return this.#own.next();
+    const batch = this.#replay.from(this.#offset);
     if (batch === undefined) {
       this.#own = new EventMaker(this.#options, this.#offset);
       return "";

@@ -59,7 +59,7 @@ export class TextMaker implements Events {
    *
    * @throws {Error} If the value begins anew.
    */
-  next(): Promise<string> {
+  next(): string {
     let text = "";
     const end = this.#reader.offset + MAX_UNITS;
     for (;;) {
@@ -69,8 +69,9 @@ export class TextMaker implements Events {
         if (piece.type === "json") text += this.#read(piece.text);
         else if (piece.type === "restart") {
           if (this.#begun) {
-            const message = "Cannot go on with the text: the value begins anew";
-            return Promise.reject(new Error(message));
+            throw new Error(
+              "Cannot go on with the text: the value begins anew",
+            );
           }
           this.#inString = this.#escaped = false;
           text = this.#held = "";
@@ -78,7 +79,7 @@ export class TextMaker implements Events {
       }
     }
     this.#begun ||= text !== "";
-    return Promise.resolve(text);
+    return text;
   }
 
   /**
