@@ -8,6 +8,7 @@
 
 import { copyText } from "./clipboard.js";
 import { button, byId, choose } from "./dom.js";
+import { originalFields } from "./presets.js";
 
 /** @typedef {import("./messages.js").Messages} Messages */
 
@@ -116,6 +117,8 @@ export function Answer() {
   },
 
   server({ prompt, schema, path, input }) {
+    // What a server of one's own does not ask for by itself.
+    const shape = schema ?? (path ? undefined : originalFields.en);
     const words = Object.keys(input ?? {})
       .map((name) =>
         `${name.replaceAll(/[`\\$]/g, "\\$&")}: \${input[${literal(name)}]}`
@@ -139,7 +142,7 @@ Deno.serve((request) =>
   streams.handle(request, {
     owner: "somebody", // whom your login knows; only they can read on
     question: (${input ? "{ input }" : ""}) => ({${own}${
-      members({ ...(prompt && { prompt }), ...(schema && { schema }) }, 3)
+      members({ ...(prompt && { prompt }), ...(shape && { schema: shape }) }, 3)
     }
     }),
   })
@@ -236,13 +239,18 @@ function members({ prompt, schema, input }, depth) {
  * @param {Record<string, unknown>} value
  */
 function object(value) {
-  return JSON.stringify(value, null, 2)
+  return literal(value)
     .replaceAll(/^( *)"([a-z_$][\w$]*)": /gim, "$1$2: ");
 }
 
-/** A string in JavaScript. @param {string} text */
-function literal(text) {
-  return JSON.stringify(text);
+/**
+ * A value in JavaScript, also where that stands in a page: HTML would take two
+ * marks for its own.
+ *
+ * @param {unknown} value
+ */
+function literal(value) {
+  return JSON.stringify(value, null, 2).replaceAll(/<(?=[/!])/g, "\\x3c");
 }
 
 /** A word in a shell. @param {string} text */

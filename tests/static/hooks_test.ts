@@ -6,7 +6,9 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { Address } from "../../lib/app/endpoints.ts";
 import { type ModelCall, until } from "../_server.ts";
 import { bundle, example } from "./_bundle.ts";
-import { browserTest, type Stage, type StageOptions } from "./browser.ts";
+import { recipes } from "../../static/use_this.js";
+import { screens } from "./_screens.ts";
+import { browserTest, list, type Stage, type StageOptions } from "./browser.ts";
 
 const ITEMS = 60;
 
@@ -343,3 +345,80 @@ Deno.test("the client takes at most 6 KB minified and compressed, the hooks 2 KB
     assert(more > 500 && more <= 2 * 1_024, `${name}: ${more}`);
   }
 });
+
+browserTest(
+  "the page's code for React asks what is on the screen, and shows it",
+  async (stage) => {
+    const { page, server, complaints } = stage;
+    const url = `${server.url}/helloworld`;
+    const names = Object.keys(screens);
+    const files = names.map((name, index) => [
+      `answer${index}.jsx`,
+      recipes["React"]!({ url, ...screens[name]! }),
+    ]);
+    await load(
+      stage,
+      await bundle({
+        "main.jsx": `
+        import { createRoot } from "react-dom/client";
+        ${
+          names.map((_, index) =>
+            `import { Answer as Answer${index} } from "./answer${index}.jsx";`
+          ).join("\n")
+        }
+        const root = createRoot(document.body);
+        globalThis.show = (index) => root.render(
+          [${
+          names.map((_, index) => `<Answer${index} key="${index}" />`)
+        }][index]);`,
+        ...Object.fromEntries(files),
+      }),
+    );
+    for (const [index, name] of names.entries()) {
+      const { prompt, schema } = screens[name]!;
+      const called = stage.model.nextCall();
+      await page.evaluate(`show(${index})`);
+      const call = await called;
+      assertEquals(call.question.prompt, prompt, name);
+      if (schema) assertEquals(call.question.schema, schema, name);
+      const fields = Object.entries(
+        (schema?.properties ?? { title: {}, summary: {} }) as Record<
+          string,
+          { type?: string }
+        >,
+      ).map(([key, { type = "string" }], at) =>
+        [
+          key,
+          ({
+            string: `text ${at}`,
+            integer: at,
+            number: at,
+            boolean: true,
+          } as Record<string, unknown>)[type] ?? (type === "array" ? [] : {}),
+        ] as const
+      );
+      call.say(JSON.stringify(Object.fromEntries(fields)));
+      call.end();
+      await shows(stage, "end");
+      const shown = await list(stage, "article > :is(h1, p)");
+      // The first says how the answer fares.
+      assertEquals(
+        (shown as string[]).slice(1),
+        fields.map(([, value]) =>
+          typeof value === "object" || typeof value === "boolean"
+            ? JSON.stringify(value)
+            : String(value)
+        ),
+        name,
+      );
+      // Its buttons, too.
+      const again = stage.model.nextCall();
+      await page.click("article button");
+      (await again).say('{"title":"again ');
+      await page.click("article button + button");
+      await shows(stage, "stopped");
+    }
+    assertEquals(complaints, []);
+  },
+  options,
+);

@@ -4,7 +4,9 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { DEMO_PROMPTS } from "../../lib/models/demo/model.ts";
 import { messages } from "../../static/messages.js";
 import { presets } from "../../static/presets.js";
+import { recipes } from "../../static/use_this.js";
 import { testConfig } from "../_server.ts";
+import { screens } from "./_screens.ts";
 import { ask, browserTest, focused, list, setValue } from "./browser.ts";
 
 const zh = messages.zh;
@@ -46,6 +48,18 @@ for (const kind of ["client.js", "EventSource"]) {
     assertEquals(await focused(stage), "use-open");
     while (!said.some((line) => line.startsWith("end"))) {
       await new Promise((resolve) => page.once("console", resolve));
+    }
+    // Whatever the question, the code is the same as on the page.
+    const url = `${stage.server.url}/helloworld`;
+    for (const screen of Object.values(screens)) {
+      const next = model.nextCall();
+      const content = recipes[kind]!({ url, ...screen });
+      await page.addScriptTag({ type: "module", content });
+      const { question } = await next;
+      assertEquals(question.prompt, screen.prompt);
+      if (screen.schema && kind !== "EventSource") {
+        assertEquals(question.schema, screen.schema);
+      }
     }
   });
 }
