@@ -32,6 +32,8 @@ export interface Frame {
   readonly verdicts: number[];
   /** How many members or elements have begun. */
   count: number;
+  /** How many violations wait for its end. */
+  waiting: number;
   /** The keys of the names, as far as the schema speaks of them. */
   readonly names: Set<string>;
   /** All names or indexes, if something is to be said of the unevaluated. */
@@ -67,6 +69,7 @@ export function newFrame(
     isArray,
     verdicts: step.state.nodes.map(() => TRUE),
     count: 0,
+    waiting: 0,
     names: new Set(),
     keys: [],
     wantsId,

@@ -67,6 +67,9 @@ export interface ValidationResult {
 /** How many violations are told. */
 export const MAX_VIOLATIONS = 10;
 
+/** How many may wait for what they are in to end: some MB. */
+const MAX_WAITING = 10_000;
+
 /**
  * Judges one document: `enter` a member or element, then say that it is an
  * `atom`, or `open` it, enter what it holds, and `close` it.
@@ -91,8 +94,13 @@ export class Judge {
   /** The object or array that is being judged. */
   #closing: Frame | undefined;
 
+  /** Where the value is that was entered last; made when it is needed. */
+  #place: string | undefined;
+
   /** What open objects and arrays keep of what they hold. */
   #kept = 0;
+  /** How many violations wait for their end. */
+  #waiting = 0;
 
   readonly #violations: Violation[] = [];
   /** On the document; `undefined` until it has ended. */
@@ -149,6 +157,7 @@ export class Judge {
     const frame = this.#frame!;
     const { state } = frame.step;
     this.#key = key;
+    this.#place = undefined;
     frame.count++;
     if (state.hasUnevaluated) frame.keys.push(key);
     this.#kept++;
@@ -170,7 +179,7 @@ export class Judge {
     this.meter.work += 1 + this.#step.links.length;
     for (const { slot, target, use, keyword } of this.#step.links) {
       if (target !== false || use !== "all") continue;
-      this.#fail(frame, slot, keyword, [], key);
+      this.#fail(frame, slot, keyword, [], true);
     }
   }
 
@@ -254,6 +263,7 @@ export class Judge {
     this.#closing = undefined;
     this.#frame = frame.parent;
     this.#kept -= frame.count;
+    this.#waiting -= frame.waiting;
     this.#leave(frame.step, frame.key, id);
   }
 
@@ -316,7 +326,9 @@ export class Judge {
         const all = frame.unevaluated ??= new Map();
         const list = all.get(node) ?? [];
         all.set(node, list);
-        list.push({ key, verdict, held: this.#held[(target as Node).index] });
+        const held = this.#held[(target as Node).index];
+        list.push({ key, verdict, held });
+        this.#wait(frame, held?.length ?? 0);
         // It takes memory, too.
         this.meter.work += 16;
       }
@@ -328,7 +340,8 @@ export class Judge {
     const { nodes, roles } = frame.step.state;
     if (roles[slot] === FINAL) violations.forEach((each) => this.#tell(each));
     else if (roles[slot] === HELD) {
-      this.#keep(frame.held ??= [], nodes[slot]!.index, violations);
+      const { index } = nodes[slot]!;
+      this.#wait(frame, this.#keep(frame.held ??= [], index, violations));
     }
   }
 
@@ -660,21 +673,19 @@ export class Judge {
   // Where nobody is told, nothing is made: not even the pointer, for most that is
   // wrong is below `anyOf` or the like.
 
-  /** Of an object or array that has not ended, or of what it holds there. */
+  /** Of an object or array that has not ended, or of what was entered in it. */
   #fail(
     frame: Frame,
     slot: number,
     keyword: string,
     values: Violation["values"],
-    key?: string | number,
+    isEntered = false,
   ): void {
     frame.verdicts[slot] = and(frame.verdicts[slot]!, FALSE);
     const { nodes, roles } = frame.step.state;
     const held = frame.held?.[nodes[slot]!.index];
     if (!wants(roles[slot]!, held)) return;
-    const pointer = key === undefined
-      ? pointerOf(frame)
-      : joinPointer(pointerOf(frame), key);
+    const pointer = isEntered ? this.#pointer() : pointerOf(frame);
     this.#passUp(frame, slot, [{ pointer, keyword, values }]);
   }
 
@@ -702,18 +713,33 @@ export class Judge {
   /**
    * Adds violations to a list in a table of lists, each once, up to as many as
    * are told: that one is found twice takes no other's place.
+   *
+   * @returns How many more the list holds.
    */
   #keep(
     table: (Violation[] | undefined)[],
     index: number,
     violations: Violation[],
-  ): void {
+  ): number {
     const held = table[index] ?? [];
-    if (isFull(held)) return;
+    if (isFull(held)) return 0;
     this.meter.work += violations.length;
     const others = violations.filter((each) => !holds(held, each));
-    if (others.length === 0) return;
-    table[index] = [...held, ...others].slice(0, MAX_VIOLATIONS);
+    if (others.length === 0) return 0;
+    const list = [...held, ...others].slice(0, MAX_VIOLATIONS);
+    table[index] = list;
+    return list.length - held.length;
+  }
+
+  /**
+   * So many more wait for an object or array to end.
+   *
+   * @throws {Stop} If they have become too many.
+   */
+  #wait(frame: Frame, count: number): void {
+    frame.waiting += count;
+    this.#waiting += count;
+    if (this.#waiting > MAX_WAITING) throw new Stop();
   }
 
   #tell(violation: Violation): void {
@@ -725,9 +751,8 @@ export class Judge {
   /** Where the value is that is being judged, or comes next. */
   #pointer(): string {
     if (this.#closing !== undefined) return pointerOf(this.#closing);
-    return this.#frame === undefined
-      ? ""
-      : joinPointer(pointerOf(this.#frame), this.#key);
+    if (this.#frame === undefined) return "";
+    return this.#place ??= joinPointer(pointerOf(this.#frame), this.#key);
   }
 }
 

@@ -103,6 +103,29 @@ const documents: Record<string, [unknown, () => Iterable<string>]> = {
     { type: "object", additionalProperties: { $ref: "#/$defs/s0" }, $defs },
     wandering,
   ],
+  "unevaluated members, each with violations that wait": [
+    unevaluated({
+      type: "string",
+      required: range(9, (index) => `${index}`.padEnd(100)),
+    }),
+    () => object(() => "{}"),
+  ],
+  "violations that wait, at every depth": [
+    {
+      type: "array",
+      $ref: "#/$defs/s",
+      $defs: {
+        s: {
+          items: { $ref: "#/$defs/s" },
+          if: { type: "string" },
+          then: {
+            allOf: range(190, () => ({ items: { type: "string" } })),
+          },
+        },
+      },
+    },
+    () => ["[", ...range(125, () => `${"0,".repeat(10)}[`), "]".repeat(126)],
+  ],
   "a long string": [
     { type: "array", items: { maxLength: 1_000_000, enum: ["a"] } },
     () => ['["', ...range(1_000, () => "x".repeat(1_000)), '"]'],

@@ -23,6 +23,8 @@ Deno.test("the documents that take the most memory are judged in a heap of 50 MB
     "unevaluated members, described: cost",
     "elements that are contained and evaluated: cost",
     "many states: cost",
+    "unevaluated members, each with violations that wait: cost",
+    "violations that wait, at every depth: cost",
     "a long string: false",
   ]);
 });
