@@ -5,6 +5,7 @@
 //   deno task attack 600            for ten minutes
 //   deno task attack --only=keys    those whose names hold a text
 //   deno task attack --hold=1000    what so many readers that never read hold
+//   deno task attack --open=1000    what so many requests without an end hold
 //
 // A line a round tells what it did to the server: how long a neighbour waited for
 // /health, and what the process held. What must not be ends it with a fault.
@@ -22,14 +23,19 @@ import { Upstream, type UpstreamCall } from "./_upstream.ts";
 
 const { values, positionals } = parseArgs({
   args: Deno.args,
-  options: { hold: { type: "string" }, only: { type: "string" } },
+  options: {
+    hold: { type: "string" },
+    only: { type: "string" },
+    open: { type: "string" },
+  },
   allowPositionals: true,
 });
 const seconds = Number(positionals[0] ?? Infinity);
 const held = Number(values.hold ?? 0);
-if (!(seconds >= 0) || !(held >= 0)) {
+const opened = Number(values.open ?? 0);
+if (!(seconds >= 0) || !(held >= 0) || !(opened >= 0)) {
   throw new RangeError(
-    "Cannot attack: want a number of seconds, or of readers",
+    "Cannot attack: want a number of seconds, readers or requests",
   );
 }
 
@@ -590,5 +596,52 @@ async function measure(): Promise<void> {
   }
 }
 
-await (held > 0 ? measure() : attack());
+/** What is sent of requests that never end. */
+const BEGINNINGS = [
+  { what: "nothing", bytes: "" },
+  {
+    what: "the first line and some more",
+    bytes: "POST /helloworld HTTP/1.1\r\nHost: localhost\r\nX-Wait: ",
+  },
+  {
+    what: "60 KB of headers",
+    bytes: `GET /helloworld HTTP/1.1\r\nHost: localhost\r\n${
+      `X-Wait: ${"w".repeat(1_000)}\r\n`.repeat(60)
+    }`,
+  },
+];
+
+/** What such requests hold, and whether they are still open after 100 s. */
+async function measureOpen(): Promise<void> {
+  await using upstream = startUpstream();
+  for (const { what, bytes } of BEGINNINGS) {
+    await using server = await start(upstream);
+    const { hostname, port } = new URL(server.url);
+    // What it takes by itself to serve anybody is no stranger's doing.
+    for (const _ of names(200)) {
+      await expectStatus(fetch(`${server.url}/health`), 200);
+    }
+    const before = await footprint(server.pid);
+    const sockets = await Promise.all(
+      names(opened).map(async () => {
+        const socket = await Deno.connect({ hostname, port: Number(port) });
+        await socket.write(new TextEncoder().encode(bytes));
+        return socket;
+      }),
+    );
+    for (let second = 0; second <= 100; second += 50) {
+      // At first, until what was sent has been read.
+      await sleep(second === 0 ? 3_000 : 50_000);
+      const { memory, files } = await footprint(server.pid);
+      await expectStatus(fetch(`${server.url}/health`), 200);
+      console.log(
+        `${what}, after ${second} s: ${memory - before.memory} MB, ` +
+          `${files - before.files} files`,
+      );
+    }
+    for (const socket of sockets) socket.close();
+  }
+}
+
+await (held > 0 ? measure() : opened > 0 ? measureOpen() : attack());
 Deno.exit(0);
