@@ -7,140 +7,23 @@
  * gives is put together again and compared.
  */
 
-import { MockLanguageModelV4 } from "ai/test";
-import { jsonSchema, Output, simulateReadableStream, streamText } from "ai";
-import { JsonOutputParser } from "@langchain/core/output_parsers";
 import jsonPatch from "fast-json-patch";
-import { parse as parseRiver } from "jsonriver";
-import { Allow, parse as parsePartial } from "partial-json";
-import {
-  applyDelta,
-  type Delta,
-  IncrementalProcessor,
-  JsonPatchParser,
-} from "../../lib/mod.ts";
+import { applyDelta, type Delta } from "../../lib/mod.ts";
 import { article, cut, report, table } from "./documents.ts";
-import { riverDeltas } from "./river_deltas.ts";
-
-type Patch = jsonPatch.Operation[];
-
-/** What is done with a change: the benchmark lets it go. */
-type Take<T> = (change: T) => void;
-
-function fieldstream(pieces: string[], take: Take<Delta> = letGo): void {
-  const parser = new JsonPatchParser();
-  const processor = new IncrementalProcessor({ keepValues: false });
-  for (const piece of pieces) {
-    const delta = processor.processPatch(parser.write(piece));
-    if (delta !== undefined) take(delta);
-  }
-}
-
-function parserAlone(pieces: string[]): void {
-  const parser = new JsonPatchParser();
-  for (const piece of pieces) letGo(parser.write(piece));
-}
-
-/**
- * The least that tells what a text's pieces add: looks at each unit, and makes
- * the operation and the delta. It can read nothing but the middle of a string.
- */
-function floor(pieces: string[]): void {
-  const path = "/text";
-  const key = path.slice(1);
-  for (const piece of pieces) {
-    let plain = true;
-    for (let index = 0; index < piece.length; index++) {
-      const unit = piece.charCodeAt(index);
-      if (unit === 0x22 || unit === 0x5c || unit < 0x20) plain = false;
-    }
-    const operations = [{ op: "append", path, value: piece }];
-    const data: Record<string, string> = {};
-    if (plain) data[key] = operations[0]!.value;
-    letGo({ data });
-  }
-}
-
-async function* toStream(pieces: string[]): AsyncGenerator<string> {
-  yield* pieces;
-}
-
-async function jsonriver(
-  pieces: string[],
-  take: Take<unknown> = letGo,
-): Promise<void> {
-  for await (const delta of riverDeltas(parseRiver(toStream(pieces)))) {
-    take(delta);
-  }
-}
-
-function partialJson(pieces: string[], take: Take<Patch> = letGo): void {
-  const allow = Allow.STR | Allow.ARR | Allow.OBJ;
-  let text = "";
-  let before: object = {};
-  for (const piece of pieces) {
-    text += piece;
-    // It reads a lone bracket as nothing at all.
-    const after = text === "{" ? {} : parsePartial(text, allow);
-    const patch = jsonPatch.compare(before, after);
-    if (patch.length > 0) take(patch);
-    before = after;
-  }
-}
-
-async function langchain(
-  pieces: string[],
-  take: Take<Patch> = letGo,
-): Promise<void> {
-  const parser = new JsonOutputParser({ diff: true });
-  for await (const patch of parser.transform(toStream(pieces), {})) {
-    take(patch as unknown as Patch);
-  }
-}
-
-/** By the SDK's guide to testing: a model that only says what it is told. */
-async function aiSdk(
-  pieces: string[],
-  take: Take<unknown> = letGo,
-): Promise<void> {
-  const usage = {
-    inputTokens: { total: 0, noCache: 0, cacheRead: 0, cacheWrite: 0 },
-    outputTokens: { total: 0, text: 0, reasoning: 0 },
-  };
-  const stream = simulateReadableStream({
-    chunks: [
-      { type: "text-start" as const, id: "1" },
-      ...pieces.map((delta) => ({
-        type: "text-delta" as const,
-        id: "1",
-        delta,
-      })),
-      { type: "text-end" as const, id: "1" },
-      {
-        type: "finish" as const,
-        finishReason: { unified: "stop" as const, raw: undefined },
-        usage,
-      },
-    ],
-    initialDelayInMs: null,
-    chunkDelayInMs: null,
-  });
-  const { partialOutputStream } = streamText({
-    model: new MockLanguageModelV4({
-      doStream: () => Promise.resolve({ stream }),
-    }),
-    output: Output.object({ schema: jsonSchema({ type: "object" }) }),
-    prompt: "an answer",
-  });
-  for await (const partial of partialOutputStream) take(partial);
-}
-
-let last: unknown;
-
-/** Keeps a change from being optimized away. */
-function letGo(change: unknown): void {
-  last = change;
-}
+import {
+  aiSdk,
+  aiSdkElements,
+  fieldstream,
+  floor,
+  jsonriver,
+  langchain,
+  letGo,
+  parserAlone,
+  partialJson,
+  type Patch,
+  type Take,
+  tanStack,
+} from "./parsing_peers.ts";
 
 function assertSame(name: string, actual: unknown, expected: unknown): void {
   if (JSON.stringify(actual) === JSON.stringify(expected)) return;
@@ -196,8 +79,19 @@ for (const text of [article(2_000), table(20), report(4_000)]) {
   const chain = new Changes<Patch>();
   await langchain(pieces, chain.take);
   assertSame("LangChain.js", apply(chain.all()), whole);
-  await aiSdk(pieces);
+  let last: unknown;
+  await aiSdk(pieces, (object) => last = object);
   assertSame("AI SDK", last, whole);
+  tanStack(pieces, (object) => last = object);
+  assertSame("TanStack AI", last, whole);
+}
+
+{
+  const { items } = JSON.parse(table(20));
+  const elements: unknown[] = [];
+  const pieces = cut(table(20, "elements"));
+  await aiSdkElements(pieces, (row) => elements.push(row));
+  assertSame("AI SDK, elements", elements, items);
 }
 
 /** Whether a delta's data has more than the path to what is complete. */
@@ -291,6 +185,23 @@ for (const [name, text] of documents) {
       await aiSdk(pieces);
     },
   });
+  Deno.bench({
+    name: "TanStack AI StreamProcessor, partial",
+    group,
+    ...once,
+    fn: () => tanStack(pieces),
+  });
+  if (name.endsWith("rows")) {
+    const { items } = JSON.parse(text);
+    const elementPieces = cut(table(items.length, "elements"));
+    Deno.bench({
+      name: "AI SDK streamText, Output.array, elementStream",
+      group,
+      async fn() {
+        await aiSdkElements(elementPieces);
+      },
+    });
+  }
   Deno.bench({
     name: "LangChain.js JsonOutputParser, diff",
     group,
