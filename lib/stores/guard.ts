@@ -96,6 +96,14 @@ export function guardStore(
     });
   }
 
+  return intercept(store, call);
+}
+
+/** The same store, each of whose questions is asked by `call`. */
+export function intercept(
+  store: TranscriptStore,
+  call: <T>(ask: () => Promise<T>) => Promise<T>,
+): TranscriptStore {
   return {
     claim: (...args) => call(() => store.claim(...args)),
     append: (...args) => call(() => store.append(...args)),

@@ -1,5 +1,6 @@
 /** Ways to make a store fail. */
 
+import { intercept } from "../../lib/stores/guard.ts";
 import type { TranscriptStore } from "../../lib/stores/store.ts";
 
 /** What becomes of a call. */
@@ -51,15 +52,7 @@ export function faulty(
     }
   }
   return {
-    claim: (...args) => call(() => store.claim(...args)),
-    append: (...args) => call(() => store.append(...args)),
-    find: (...args) => call(() => store.find(...args)),
-    read: (...args) => call(() => store.read(...args)),
-    attend: (...args) => call(() => store.attend(...args)),
-    bury: (...args) => call(() => store.bury(...args)),
-    stop: (...args) => call(() => store.stop(...args)),
-    spend: (...args) => call(() => store.spend(...args)),
-    hold: (...args) => call(() => store.hold(...args)),
+    ...intercept(store, call),
     // Pieces are missed where calls fail, too.
     listen: (id, onPiece) =>
       store.listen(id, (piece) => {
@@ -69,6 +62,5 @@ export function faulty(
       store.onNudge((id) => {
         if (next() !== "throws") listener(id);
       }),
-    close: () => store.close(),
   };
 }
