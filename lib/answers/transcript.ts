@@ -46,7 +46,7 @@ export interface InvalidMarker {
 export const MARK = "\0";
 
 /** Whether a run is no text. */
-export function isMarker(run: Run): run is Marker {
+function isMarker(run: Run): run is Marker {
   return run.type === "attempt" || run.type === "invalid";
 }
 

@@ -11,7 +11,7 @@ import { isObject, type JsonSchema, resolveReference } from "./schema.ts";
 
 /** The kinds of JSON values, one bit each; an integer is a number too. */
 export const NULL = 1;
-export const BOOLEAN = 2;
+const BOOLEAN = 2;
 export const NUMBER = 4;
 export const INTEGER = 8;
 export const STRING = 16;

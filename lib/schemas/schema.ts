@@ -82,7 +82,7 @@ export type Shape =
   | "refused";
 
 /** Every keyword that is looked at; others are legal and mean nothing. */
-export const KEYWORDS = new Map<string, Shape>([
+const KEYWORDS = new Map<string, Shape>([
   ...keywords(
     "schema",
     "not if then else additionalProperties propertyNames contains",
