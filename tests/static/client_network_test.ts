@@ -2,8 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { streamFields } from "../../static/client.js";
 import { ScriptedModel, startServer, testConfig } from "../_server.ts";
 import { type Filter, startProxy } from "../_proxy.ts";
-
-type Options = NonNullable<Parameters<typeof streamFields>[1]>;
+import { hurry } from "./_hurry.ts";
 
 const answer = { title: "科技 😀", tags: ["a", "b"], text: "x".repeat(200) };
 const text = JSON.stringify(answer);
@@ -46,21 +45,6 @@ function startFront(
   };
 }
 
-/** `streamFields`, but connections are made again at once. */
-function hurry(url: string, options: Options = {}) {
-  const field = streamFields(url, {
-    prompt: "p",
-    ...options,
-    onConnection(connection) {
-      options.onConnection?.(connection);
-      if (connection.status === "waiting") {
-        queueMicrotask(() => field.reconnect());
-      }
-    },
-  });
-  return field;
-}
-
 /** The beginning of a stream, as far as something lets it through. */
 async function cut(response: Response, chunks: number): Promise<Response> {
   const reader = response.body!.getReader();
@@ -99,6 +83,7 @@ Deno.test("over a network, no passing reply ends an answer", async () => {
   });
   // The question is lost with the body: the first request brings none.
   const { status, state } = await hurry(`${front.url}/helloworld`, {
+    prompt: "p",
     method: "GET",
     attempts: 3,
   }).finished;
@@ -307,6 +292,7 @@ Deno.test("over a network, what lets no event stream through is got round by pol
     const told: unknown[] = [];
     const offsets: string[] = [];
     const field = hurry(`${front.url}/helloworld`, {
+      prompt: "p",
       ...(name === "holds them back" && { connectMilliseconds: 200 }),
       onState(state) {
         states.push(structuredClone(state));

@@ -14,8 +14,7 @@ import {
 } from "../../static/client.js";
 import { ScriptedModel, startServer, turn } from "../_server.ts";
 import { cutAfter, startProxy } from "../_proxy.ts";
-
-type Options = NonNullable<Parameters<typeof streamFields>[1]>;
+import { hurry, type Options } from "./_hurry.ts";
 
 const url = "http://fieldstream.test/helloworld";
 const id = "abcdefghijklmnopqrstuv";
@@ -1373,18 +1372,4 @@ function script(...answers: Answer[]) {
     });
   }) as typeof globalThis.fetch;
   return { fetch, requests };
-}
-
-/** `streamFields`, but connections are made again at once. */
-function hurry(url: string, options: Options) {
-  const field = streamFields(url, {
-    ...options,
-    onConnection(connection) {
-      options.onConnection?.(connection);
-      if (connection.status === "waiting") {
-        queueMicrotask(() => field.reconnect());
-      }
-    },
-  });
-  return field;
 }

@@ -15,11 +15,33 @@ export interface Engine extends AsyncDisposable {
   lose(): Promise<void>;
 }
 
-/** Starts each engine, by its name. */
-export const engines: Record<
+/** What starts engines of some kind, by their names. */
+export type Engines<T> = Record<
   string,
-  { ignore: boolean; start(): Promise<Engine> }
-> = {
+  { ignore: boolean; start(): Promise<T> }
+>;
+
+/** A test on each engine, or on those that are named. */
+export function testEach<T extends AsyncDisposable>(
+  engines: Engines<T>,
+  name: string,
+  fn: (engine: T) => Promise<void>,
+  names: string[] = Object.keys(engines),
+): void {
+  for (const engine of names) {
+    const { ignore, start } = engines[engine]!;
+    Deno.test({
+      name: `${name}: ${engine}`,
+      ignore,
+      async fn() {
+        await using running = await start();
+        await fn(running);
+      },
+    });
+  }
+}
+
+export const engines: Engines<Engine> = {
   memory: {
     ignore: false,
     start() {

@@ -5,6 +5,7 @@ import { makeGenerationId } from "../../lib/answers/id.ts";
 import { ServerProcess } from "../_process.ts";
 import { readEvents, type ServerEvent, stateAfter, until } from "../_server.ts";
 import { Upstream, type UpstreamCall } from "../_upstream.ts";
+import { type Engines, testEach } from "./_engines.ts";
 import { hasRedis, RedisServer } from "./_redis.ts";
 
 export const LEASE = 2;
@@ -18,10 +19,7 @@ export interface Shared extends AsyncDisposable {
   redis?: RedisServer;
 }
 
-export const engines: Record<
-  string,
-  { ignore: boolean; start(): Promise<Shared> }
-> = {
+export const engines: Engines<Shared> = {
   SQLite: {
     ignore: false,
     async start() {
@@ -97,19 +95,9 @@ export class Fleet implements AsyncDisposable {
 export function processTest(
   name: string,
   fn: (shared: Shared) => Promise<void>,
-  names: string[] = Object.keys(engines),
+  names?: string[],
 ): void {
-  for (const engine of names) {
-    const { ignore, start } = engines[engine]!;
-    Deno.test({
-      name: `${name}: ${engine}`,
-      ignore,
-      async fn() {
-        await using shared = await start();
-        await fn(shared);
-      },
-    });
-  }
+  testEach(engines, name, fn, names);
 }
 
 /**

@@ -18,7 +18,7 @@ import {
   checkExactlyOnce,
   PATIENT_LIMITS,
 } from "../_exactly_once.ts";
-import { engines } from "./_engines.ts";
+import { engines, testEach } from "./_engines.ts";
 import { type Fault, faulty } from "./_faulty.ts";
 
 const patient = { limits: JSON.parse(PATIENT_LIMITS) };
@@ -70,19 +70,9 @@ class Fleet implements AsyncDisposable {
 function engineTest(
   name: string,
   fn: (open: () => Promise<TranscriptStore>) => Promise<void>,
-  names: string[] = Object.keys(engines),
+  names?: string[],
 ): void {
-  for (const engine of names) {
-    const { ignore, start } = engines[engine]!;
-    Deno.test({
-      name: `${name}: ${engine}`,
-      ignore,
-      async fn() {
-        await using running = await start();
-        await fn(() => running.open());
-      },
-    });
-  }
+  testEach(engines, name, ({ open }) => fn(open), names);
 }
 
 function ask(
