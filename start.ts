@@ -21,7 +21,7 @@ const { HOST, PORT, STORE, DENO_JOBS } = await readSettings();
 const store = STORE || (isParallel ? "sqlite:answers.db" : "");
 // To find it out takes as long as the server takes to start. So it is taken to be
 // as it was, and found out for the next time while the server runs.
-const isReached = await recall();
+const isReached = await recall() ?? await learn();
 const child = new Deno.Command(Deno.execPath(), {
   args: [
     isParallel ? "serve" : "run",

@@ -9,7 +9,6 @@
 // --env-file adds the flag for a file `.env` that is there, --server what main.ts
 // may do, and --tests the packages that only tests and checks need.
 
-import { parseEnv } from "node:util";
 import { SETTINGS } from "../lib/app/settings.ts";
 
 /** The JSR modules in use. A new one is added here, with its stand-in. */
@@ -90,10 +89,11 @@ export async function readFlags(
 export async function readSettings(): Promise<
   Record<string, string | undefined>
 > {
-  const file = await exists(".env")
-    ? parseEnv(await Deno.readTextFile(".env"))
-    : {};
-  return { ...file, ...Deno.env.toObject() };
+  const environment = Deno.env.toObject();
+  if (!await exists(".env")) return environment;
+  // Node's modules would take a third of the time in which start.ts starts.
+  const { parseEnv } = await import("node:util");
+  return { ...parseEnv(await Deno.readTextFile(".env")), ...environment };
 }
 
 /** What a server may write: the file that is its store, if one is. */
@@ -117,10 +117,12 @@ export async function recall(): Promise<boolean | undefined> {
   }
 }
 
-/** Finds out whether the registry can be reached, for the next time. */
-export async function learn(): Promise<void> {
+/** Finds out whether the registry can be reached, also for the next time. */
+export async function learn(): Promise<boolean> {
   const { imports } = JSON.parse(await Deno.readTextFile(ownConfig));
-  await write(`${await canLoad(imports)}`);
+  const isReached = await canLoad(imports);
+  await write(`${isReached}`);
+  return isReached;
 }
 
 /** Has it found out anew the next time. */
