@@ -44,13 +44,13 @@ export interface Turn {
   server: Server;
   client: Client;
   upstream: Server;
-  /** Counted from 0, which warms up and does not count. */
+  /** Counted from 0. */
   round: number;
 }
 
 /**
  * Starts a provider, a client and the contenders, and calls `measure` with each
- * in turn, round by round. Round 0 warms up and does not count.
+ * in turn, round by round.
  */
 export async function withServers(
   names: string[],
@@ -72,7 +72,7 @@ export async function withServers(
     server.ignoreOutput();
     servers.set(name, server);
   }
-  for (let round = 0; round <= rounds; round++) {
+  for (let round = 0; round < rounds; round++) {
     for (const [name, server] of servers) {
       await measure({ name, server, client, upstream, round });
     }

@@ -43,9 +43,11 @@ export function printTable(
   );
 }
 
-/** The one in the middle. */
+/** The one in the middle, or what is between the two that are. */
 export function median(figures: number[]): number {
-  return figures.toSorted((a, b) => a - b)[figures.length >> 1]!;
+  const sorted = figures.toSorted((a, b) => a - b);
+  const { length } = sorted;
+  return (sorted[length >> 1]! + sorted[(length - 1) >> 1]!) / 2;
 }
 
 /** Lets time pass, in milliseconds. */

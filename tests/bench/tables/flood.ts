@@ -31,14 +31,15 @@ export async function printFlood(
   { rounds: given }: TableOptions,
 ): Promise<void> {
   for (const { kind, size, streams, peers } of LOADS) {
-    const rounds = given ?? (streams > 1 ? 3 : 2);
+    const rounds = given ?? (streams > 1 ? 2 : 1);
     const script: Script = { kind, size, rate: 0 };
     const short: Script = { ...script, size: 2048 };
     const tokens = cut(answerText(script)).length;
     const costs = new Samples();
     const floors = kind === "article" ? FLOORS : [];
     const names = [...PROXIES, ...floors, ...peers];
-    await withServers(names, rounds, async (turn) => {
+    await withServers(names, 1 + rounds, async (turn) => {
+      // Round 0 warms up, and does not count.
       const { name, server, client, round } = turn;
       if (round === 0) await checkAnswer(name, server, short);
       const load = {

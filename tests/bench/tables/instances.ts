@@ -32,7 +32,7 @@ interface Place {
 
 /** What a store costs, and what is seen through it on another instance. */
 export async function printInstances(
-  { rounds = 3, streams: [streams = 100] = [] }: TableOptions,
+  { rounds = 2, streams: [streams = 100] = [] }: TableOptions,
 ): Promise<void> {
   await using stack = new AsyncDisposableStack();
   const folder = await Deno.makeTempDir();

@@ -14,7 +14,7 @@ import type { Release, Script } from "../upstream.ts";
 const RATE = 30;
 const STREAMS = [500, 1000, 2000, 4000];
 /** Before it is counted, and while, in milliseconds. */
-const [SETTLE, COUNTED] = [4000, 8000];
+const [SETTLE, COUNTED] = [3000, 6000];
 /** How long everything may take to be given back, in milliseconds. */
 const RETURNED = 20_000;
 
@@ -42,7 +42,7 @@ export async function printLoad(
     const samples = newSamples();
     const first = new Map<string, Figures>();
     // There is nothing to warm up: the streams do so until they are counted.
-    await withServers([OURS, YARDSTICK], rounds - 1, async (turn) => {
+    await withServers([OURS, YARDSTICK], rounds, async (turn) => {
       const { name, server, round } = turn;
       const script = { kind: "clock", size: 1e6, rate: RATE } as const;
       const before = await resources(name, server);
@@ -90,12 +90,12 @@ export async function printLoad(
 
 /** What many who follow one answer cost. */
 export async function printFollowers(
-  { rounds = 2, streams: numbers = [2000] }: TableOptions,
+  { rounds = 1, streams: numbers = [2000] }: TableOptions,
 ): Promise<void> {
   const rows: string[][] = [];
   for (const followers of numbers) {
     const samples = newSamples();
-    await withServers([OURS], rounds - 1, async (turn) => {
+    await withServers([OURS], rounds, async (turn) => {
       const script = { kind: "clock", size: 1e6, rate: RATE } as const;
       const id = makeGenerationId();
       const figures = await measureLoad(turn, script, followers, `&id=${id}`);
@@ -176,7 +176,7 @@ async function measureLoad(
   const memory = server.memory();
   if (count.broken > 0) console.error(`(${name} broke off ${count.broken})`);
   await client.run({ do: "close" });
-  await sleep(3000);
+  await sleep(2000);
   return {
     share: count.tokens / (begun * RATE * count.seconds),
     cost: used[0]! * 1000 / count.tokens,

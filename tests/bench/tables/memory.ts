@@ -1,17 +1,20 @@
 import { makeGenerationId } from "../../../lib/answers/id.ts";
 import { OURS, PROXIES, urlOf, withServers, YARDSTICK } from "../contenders.ts";
+import type { TableOptions } from "../options.ts";
 import type { Server } from "../process.ts";
 import { printTable, Samples, sleep } from "../table.ts";
 import type { Script } from "../upstream.ts";
 
 /** Memory of open streams, and of many followers of one generation. */
-export async function printMemory(): Promise<void> {
+export async function printMemory(
+  { rounds = 1 }: TableOptions,
+): Promise<void> {
   const [few, many] = [200, 1000];
   const script: Script = { kind: "clock", size: 1e6, rate: 1, head: 2048 };
   const each = new Samples();
-  for (let round = 0; round < 3; round++) {
+  for (let round = 0; round < rounds; round++) {
     for (const name of PROXIES) {
-      await withServers([name], 0, async ({ server, client }) => {
+      await withServers([name], 1, async ({ server, client }) => {
         const url = await urlOf(name, server, script);
         await client.run({ do: "open", url, streams: few });
         const before = await settledMemory(server);
@@ -34,8 +37,8 @@ export async function printMemory(): Promise<void> {
   const rows: string[][] = [];
   for (const head of [2_000, 500_000]) {
     const followers = new Samples();
-    for (let round = 0; round < 3; round++) {
-      await withServers([OURS], 0, async ({ name, server, client }) => {
+    for (let round = 0; round < rounds; round++) {
+      await withServers([OURS], 1, async ({ name, server, client }) => {
         const id = makeGenerationId();
         const followed: Script = { ...script, head };
         const url = `${await urlOf(name, server, followed)}&id=${id}`;

@@ -6,17 +6,20 @@ import {
   withServers,
   YARDSTICK,
 } from "../contenders.ts";
+import type { TableOptions } from "../options.ts";
 import { printTable, Samples, sleep } from "../table.ts";
 import type { Script } from "../upstream.ts";
 
 /** Processor time and added latency where tokens come one by one. */
-export async function printPace(): Promise<void> {
+export async function printPace(
+  { rounds = 2 }: TableOptions,
+): Promise<void> {
   const rate = 50;
   for (
-    const { streams, head, rounds } of [
-      { streams: 200, head: 0, rounds: 5 },
-      { streams: 100, head: 0, rounds: 5 },
-      { streams: 100, head: 200_000, rounds: 5 },
+    const { streams, head } of [
+      { streams: 200, head: 0 },
+      { streams: 100, head: 0 },
+      { streams: 100, head: 200_000 },
     ]
   ) {
     const script: Script = { kind: "clock", size: 1e6, rate, head };
@@ -28,7 +31,7 @@ export async function printPace(): Promise<void> {
     await withServers(
       names,
       rounds,
-      async ({ name, server, client, round }) => {
+      async ({ name, server, client }) => {
         const url = await urlOf(name, server, script);
         await client.run({ do: "open", url, streams });
         await sleep(3000);
@@ -38,11 +41,10 @@ export async function printPace(): Promise<void> {
         const count = await client.run({ do: "count" });
         const cost = (server.cpu() - before) * 1000 / count.tokens;
         await client.run({ do: "close" });
-        await sleep(1000);
+        await sleep(500);
         if (count.tokens < 0.9 * streams * rate * count.seconds) {
           console.error(`(${name} could not keep up in one round)`);
         }
-        if (round === 0) return;
         costs.add(name, cost);
         for (const [place, percent] of percents.entries()) {
           latencies[place]!.add(name, count.latencies[percent]! / 1000);

@@ -54,7 +54,7 @@ interface Body {
 
 async function printEvents(): Promise<void> {
   const bodies = new Map<string, Body[]>();
-  await withServers(PACED, 0, async ({ name, server }) => {
+  await withServers(PACED, 1, async ({ name, server }) => {
     for (const pace of PACES) {
       const script: Script = { kind: "article", ...pace };
       const url = await urlOf(name, server, script);
