@@ -72,7 +72,7 @@ export const KINDS: [pattern: RegExp, kind: Kind][] = [
   [/date|day|日期/, "date"],
   [/(^|_)(id|sku|code|slug)$|编号/, "code"],
   [/tagline|slogan|subtitle|motto|一句话|副标题/, "line"],
-  [/(^|_)tags?(_|$)|keyword|categor|genre|topic|标签|类别|关键/, "tag"],
+  [/(^|_)tags?(_|$)|keyword|categor|genre|topic|role|标签|类别|关键/, "tag"],
   [/step|instruction|method|步骤|做法/, "step"],
   [/option|choice|answer|选项|答案/, "option"],
   [/question|问题|题目|问$/, "question"],
@@ -97,7 +97,7 @@ export const NUMBERS: [pattern: RegExp, range: [number, number, number]][] = [
   [/price|cost|价/, [19, 199, 0]],
   [/rating|stars|评分/, [3, 5, 1]],
   [/score|probability|confidence|ratio|分数/, [0, 1, 2]],
-  [/year|年/, [2020, 2026, 0]],
+  [/year|founded|established|年/, [2020, 2026, 0]],
   [/minute|分钟|时长/, [10, 45, 0]],
   [/serving|份/, [2, 4, 0]],
 ];
