@@ -14,8 +14,9 @@
 import { joinPointer } from "../json_patch.ts";
 import { keyOf, nameOf } from "../keys.ts";
 import { evaluatedBy } from "./evaluated.ts";
+import { Findings, MAX_VIOLATIONS, wants } from "./findings.ts";
 import { type Frame, newFrame, pointerOf } from "./frames.ts";
-import { Meter, Stop } from "./meter.ts";
+import { Meter } from "./meter.ts";
 import {
   ARRAY,
   INTEGER,
@@ -29,7 +30,6 @@ import {
 } from "./nodes.ts";
 import {
   FINAL,
-  HELD,
   type Link,
   SILENT,
   type State,
@@ -64,12 +64,6 @@ export interface ValidationResult {
   unchecked?: string[];
 }
 
-/** How many violations are told. */
-export const MAX_VIOLATIONS = 10;
-
-/** How many may wait for what they are in to end: some MB. */
-const MAX_WAITING = 10_000;
-
 /**
  * Judges one document: `enter` a member or element, then say that it is an
  * `atom`, or `open` it, enter what it holds, and `close` it.
@@ -84,7 +78,7 @@ export class Judge {
   readonly #choices = new Map<unknown[], Set<number>>();
   // What is known of the value that was judged last, by subschema.
   readonly #verdicts: number[] = [];
-  readonly #held: (Violation[] | undefined)[] = [];
+  readonly #findings = new Findings(this.meter);
 
   /** The innermost object or array that is open. */
   #frame: Frame | undefined;
@@ -99,10 +93,6 @@ export class Judge {
 
   /** What open objects and arrays keep of what they hold. */
   #kept = 0;
-  /** How many violations wait for their end. */
-  #waiting = 0;
-
-  readonly #violations: Violation[] = [];
   /** On the document; `undefined` until it has ended. */
   #verdict: number | undefined;
 
@@ -115,12 +105,12 @@ export class Judge {
 
   /** What is wrong for good, so far; at most ten. */
   get violations(): Violation[] {
-    return [...this.#violations];
+    return this.#findings.told;
   }
 
   /** How many there are of those. */
   get violationCount(): number {
-    return this.#violations.length;
+    return this.#findings.count;
   }
 
   /** What is known. Where the document has not ended, no more will be. */
@@ -246,7 +236,7 @@ export class Judge {
     this.meter.work += 1 + nodes.length;
     for (const [slot, node] of nodes.entries()) {
       const role = roles[slot]!;
-      this.#held[node.index] = frame.held?.[node.index];
+      this.#findings.held[node.index] = frame.held?.[node.index];
       let verdict = frame.isArray
         ? this.#judgeArray(frame, node, role)
         : this.#judgeObject(frame, node, role);
@@ -263,7 +253,7 @@ export class Judge {
     this.#closing = undefined;
     this.#frame = frame.parent;
     this.#kept -= frame.count;
-    this.#waiting -= frame.waiting;
+    this.#findings.release(frame);
     this.#leave(frame.step, frame.key, id);
   }
 
@@ -297,7 +287,7 @@ export class Judge {
       case "all":
         frame.verdicts[slot] = and(frame.verdicts[slot]!, verdict);
         if (level === FALSE && typeof target !== "boolean") {
-          this.#passUp(frame, slot, this.#held[target.index]);
+          this.#findings.passUp(frame, slot, this.#findings.held[target.index]);
         }
         return;
       case "contains": {
@@ -326,9 +316,9 @@ export class Judge {
         const all = frame.unevaluated ??= new Map();
         const list = all.get(node) ?? [];
         all.set(node, list);
-        const held = this.#held[(target as Node).index];
+        const held = this.#findings.held[(target as Node).index];
         list.push({ key, verdict, held });
-        this.#wait(frame, held?.length ?? 0);
+        this.#findings.wait(frame, held?.length ?? 0);
         // It takes memory, too.
         this.meter.work += 16;
       }
@@ -336,15 +326,6 @@ export class Judge {
   }
 
   /** Takes over what a subschema has found in a member or element. */
-  #passUp(frame: Frame, slot: number, violations: Violation[] = []): void {
-    const { nodes, roles } = frame.step.state;
-    if (roles[slot] === FINAL) violations.forEach((each) => this.#tell(each));
-    else if (roles[slot] === HELD) {
-      const { index } = nodes[slot]!;
-      this.#wait(frame, this.#keep(frame.held ??= [], index, violations));
-    }
-  }
-
   #findDuplicate(
     frame: Frame,
     id: number,
@@ -400,7 +381,7 @@ export class Judge {
     for (let slot = 0; slot < nodes.length; slot++) {
       const node = nodes[slot]!;
       const role = roles[slot]!;
-      this.#held[node.index] = undefined;
+      this.#findings.held[node.index] = undefined;
       let verdict = TRUE;
       if ((node.types & kind) === 0) {
         // What is too large for a double may be an integer all the same.
@@ -555,7 +536,7 @@ export class Judge {
       verdict = and(verdict, this.#verdictOf(target));
       if (target === false) this.#report(role, node, keyword, []);
       else if (target !== true) {
-        this.#pass(role, node, this.#held[target.index]);
+        this.#findings.pass(role, node, this.#findings.held[target.index]);
       }
     };
     for (const { keyword, target } of node.all) must(target, keyword);
@@ -633,7 +614,7 @@ export class Judge {
       const either = anyOf([evaluated(key), own]);
       verdict = and(verdict, either);
       if (levelOf(either) !== FALSE) continue;
-      if (node[keyword] !== false) this.#pass(role, node, held);
+      if (node[keyword] !== false) this.#findings.pass(role, node, held);
       else this.#report(role, node, keyword, [], key);
     }
     return verdict;
@@ -686,7 +667,7 @@ export class Judge {
     const held = frame.held?.[nodes[slot]!.index];
     if (!wants(roles[slot]!, held)) return;
     const pointer = isEntered ? this.#pointer() : pointerOf(frame);
-    this.#passUp(frame, slot, [{ pointer, keyword, values }]);
+    this.#findings.passUp(frame, slot, [{ pointer, keyword, values }]);
   }
 
   /** Of the value that is being judged, or of what it holds there. */
@@ -697,55 +678,11 @@ export class Judge {
     values: Violation["values"],
     key?: string | number,
   ): void {
-    if (!wants(role, this.#held[node.index])) return;
+    if (!wants(role, this.#findings.held[node.index])) return;
     const pointer = key === undefined
       ? this.#pointer()
       : joinPointer(this.#pointer(), key);
-    this.#pass(role, node, [{ pointer, keyword, values }]);
-  }
-
-  /** Takes over what another subschema has found. */
-  #pass(role: number, node: Node, violations: Violation[] = []): void {
-    if (role === FINAL) violations.forEach((each) => this.#tell(each));
-    else if (role === HELD) this.#keep(this.#held, node.index, violations);
-  }
-
-  /**
-   * Adds violations to a list in a table of lists, each once, up to as many as
-   * are told: that one is found twice takes no other's place.
-   *
-   * @returns How many more the list holds.
-   */
-  #keep(
-    table: (Violation[] | undefined)[],
-    index: number,
-    violations: Violation[],
-  ): number {
-    const held = table[index] ?? [];
-    if (isFull(held)) return 0;
-    this.meter.work += violations.length;
-    const others = violations.filter((each) => !holds(held, each));
-    if (others.length === 0) return 0;
-    const list = [...held, ...others].slice(0, MAX_VIOLATIONS);
-    table[index] = list;
-    return list.length - held.length;
-  }
-
-  /**
-   * So many more wait for an object or array to end.
-   *
-   * @throws {Stop} If they have become too many.
-   */
-  #wait(frame: Frame, count: number): void {
-    frame.waiting += count;
-    this.#waiting += count;
-    if (this.#waiting > MAX_WAITING) throw new Stop();
-  }
-
-  #tell(violation: Violation): void {
-    if (holds(this.#violations, violation)) return;
-    this.#violations.push(violation);
-    if (isFull(this.#violations)) throw new Stop();
+    this.#findings.pass(role, node, [{ pointer, keyword, values }]);
   }
 
   /** Where the value is that is being judged, or comes next. */
@@ -754,23 +691,4 @@ export class Judge {
     if (this.#frame === undefined) return "";
     return this.#place ??= joinPointer(pointerOf(this.#frame), this.#key);
   }
-}
-
-/** Whether a violation is among some: it is told once. */
-function holds(violations: Violation[], violation: Violation): boolean {
-  const { pointer, keyword, values } = violation;
-  return violations.some((each) =>
-    each === violation ||
-    each.keyword === keyword && each.pointer === pointer &&
-      each.values.every((value, index) => value === values[index])
-  );
-}
-
-/** Whether one more is of use to a subschema in its role. */
-function wants(role: number, held: Violation[] | undefined): boolean {
-  return role === FINAL || role === HELD && !isFull(held);
-}
-
-function isFull(violations: Violation[] | undefined): boolean {
-  return violations !== undefined && violations.length >= MAX_VIOLATIONS;
 }

@@ -6,7 +6,7 @@ import { DEFAULT_LIMITS, type Limits } from "../../lib/answers/limits.ts";
 import { makeGenerationId } from "../../lib/answers/id.ts";
 import { SILENT_BYTES, TURN_BYTES } from "../../lib/models/chat_completions.ts";
 import { ERROR_SIZE } from "../../lib/models/openai.ts";
-import { MAX_VIOLATIONS } from "../../lib/schemas/judge.ts";
+import { MAX_VIOLATIONS } from "../../lib/schemas/findings.ts";
 import { WORK, WORK_PER_VALUE } from "../../lib/schemas/meter.ts";
 import { CLIENTS, RESUMED_UNITS } from "../../lib/wire/budgets.ts";
 import { MAX_SIZE } from "../../lib/wire/replays.ts";
