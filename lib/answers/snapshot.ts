@@ -1,7 +1,7 @@
 /** What a client that polls gets. */
 
 import { applyDelta } from "../../static/apply_delta.js";
-import type { EnvelopeOptions, Piece } from "../envelope.ts";
+import type { EnvelopeOptions } from "../envelope.ts";
 import type { Operation } from "../json_patch.ts";
 import {
   JsonBoundsError,
@@ -12,6 +12,7 @@ import { IncrementalProcessor } from "../processor.ts";
 import { ChoiceHold } from "../schemas/choices.ts";
 import { compile } from "../schemas/nodes.ts";
 import type { JsonSchema } from "../schemas/schema.ts";
+import type { Pause } from "../schemas/validation.ts";
 import { AnswerReader } from "./reading.ts";
 import type { Transcript } from "./transcript.ts";
 
@@ -27,6 +28,19 @@ export interface SnapshotOptions extends EnvelopeOptions {
   schema?: JsonSchema | undefined;
 }
 
+/** What has been written so far. */
+export interface Snapshot {
+  /** The value; `undefined` if it has not begun. */
+  data: unknown;
+  /** What the model thought. */
+  reasoning: string;
+  /** How much of the transcript this accounts for, in UTF-16 units. */
+  offset: number;
+}
+
+/** How much is read at a stretch, in UTF-16 units: a few milliseconds. */
+const READ_AT_ONCE = 8_192;
+
 /**
  * The value so far: just what the deltas up to here make, so that a client can
  * go on with those that come next.
@@ -41,58 +55,95 @@ export function takeSnapshot(
   transcript: Transcript,
   options: SnapshotOptions,
 ): unknown {
-  let json = "";
-  // What was shown stays until there is something in its place.
-  let isStale = false;
-  for (const piece of piecesOf(transcript, options)) {
-    if (piece.type === "restart") isStale = true;
-    if (piece.type !== "json") continue;
-    json = isStale ? piece.text : json + piece.text;
-    isStale = false;
+  const taking = takingSnapshot(transcript, options);
+  for (;;) {
+    const step = taking.next();
+    if (step.done === true) return step.value.data;
   }
-  const parser = new JsonPatchParser(options);
-  let operations: Operation[];
-  try {
-    operations = parser.write(json);
-    if (parser.complete) return JSON.parse(json);
-  } catch (error) {
-    if (
-      !(error instanceof JsonSyntaxError || error instanceof JsonBoundsError)
-    ) throw error;
-    ({ operations } = error);
-  }
-  const { schema } = options;
-  const hold = schema && new ChoiceHold(compile(schema));
-  const processor = new IncrementalProcessor({ keepValues: false });
-  const delta = processor.processPatch(hold?.read(operations) ?? operations);
-  return delta && applyDelta(undefined, delta);
 }
 
 /**
- * What the model thought so far.
+ * The same, in turns so short that nobody has to wait for it; what is written
+ * meanwhile is not in it.
  *
- * @param transcript What the model wrote.
- * @param options What its value is.
+ * @param pause Called between two slices of work.
  */
-export function takeReasoning(
+export async function takeSnapshotInTurns(
   transcript: Transcript,
-  options: EnvelopeOptions,
-): string {
-  let reasoning = "";
-  for (const piece of piecesOf(transcript, options)) {
-    if (piece.type === "reasoning") reasoning += piece.text;
+  options: SnapshotOptions,
+  pause: Pause,
+): Promise<Snapshot> {
+  const taking = takingSnapshot(transcript, options);
+  for (;;) {
+    const step = taking.next();
+    if (step.done === true) return step.value;
+    const turn = pause();
+    if (turn !== undefined) await turn;
   }
-  return reasoning;
 }
 
-/** The thinking and the JSON of all that was written. */
-function* piecesOf(
+function* takingSnapshot(
   transcript: Transcript,
-  options: EnvelopeOptions,
-): Generator<Piece> {
+  options: SnapshotOptions,
+): Generator<void, Snapshot> {
   const answer = new AnswerReader(options);
   const reader = transcript.read();
-  for (let run = reader.next(); run !== undefined; run = reader.next()) {
-    yield* answer.read(run);
+  const { length } = transcript;
+  let reasoning = "";
+  let json = "";
+  // What was shown stays until there is something in its place.
+  let isStale = false;
+  while (reader.offset < length) {
+    // A surrogate pair has two units.
+    const size = Math.max(2, Math.min(READ_AT_ONCE, length - reader.offset));
+    for (const piece of answer.read(reader.next(size)!)) {
+      if (piece.type === "reasoning") reasoning += piece.text;
+      else if (piece.type === "restart") isStale = true;
+      else if (piece.type === "json") {
+        json = isStale ? piece.text : json + piece.text;
+        isStale = false;
+      }
+    }
+    yield;
+  }
+  const data = yield* read(json, options);
+  return { data, reasoning, offset: reader.offset };
+}
+
+/** The value of a text that may not be whole. */
+function* read(
+  json: string,
+  options: SnapshotOptions,
+): Generator<void, unknown> {
+  const parser = new JsonPatchParser(options);
+  for (const _ of parse(json, parser)) yield;
+  if (parser.complete) return JSON.parse(json);
+  const { schema } = options;
+  const hold = schema && new ChoiceHold(compile(schema));
+  const processor = new IncrementalProcessor({ keepValues: false });
+  let value: unknown;
+  for (const operations of parse(json, new JsonPatchParser(options))) {
+    const shown = hold?.read(operations) ?? operations;
+    const delta = processor.processPatch(shown);
+    if (delta !== undefined) value = applyDelta(value, delta);
+    yield;
+  }
+  return value;
+}
+
+/** What a parser makes of a text, up to where that is none, slice by slice. */
+function* parse(
+  json: string,
+  parser: JsonPatchParser,
+): Generator<Operation[]> {
+  for (let from = 0; from < json.length; from += READ_AT_ONCE) {
+    try {
+      yield parser.write(json.slice(from, from + READ_AT_ONCE));
+    } catch (error) {
+      if (
+        !(error instanceof JsonSyntaxError || error instanceof JsonBoundsError)
+      ) throw error;
+      return yield error.operations;
+    }
   }
 }

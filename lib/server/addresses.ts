@@ -5,7 +5,8 @@ import { guarded } from "../answers/callbacks.ts";
 import { Generation, type GenerationOptions } from "../answers/generation.ts";
 import { isGenerationId } from "../answers/id.ts";
 import type { Observer } from "../answers/observer.ts";
-import { takeReasoning, takeSnapshot } from "../answers/snapshot.ts";
+import { takeSnapshotInTurns } from "../answers/snapshot.ts";
+import { Turns } from "../answers/turns.ts";
 import type { Language } from "../language.ts";
 import { type Instances, type Start, StoreError } from "../stores/instances.ts";
 import { connect, type ConnectionOptions } from "../wire/connection.ts";
@@ -390,17 +391,20 @@ export class Addresses implements FieldStreams {
     },
   ): Promise<Response> {
     await answer.poll(from);
-    const { id, beginning, schema, shown, shown: { outcome, length } } = answer;
-    const { depth: maxDepth } = this.#options.limits;
-    const options = { ...beginning, schema, maxDepth };
-    const data = takeSnapshot(shown, options);
-    const reasoning = takeReasoning(shown, options);
-    const offset = outcome === undefined ? length : "end";
+    const { id, beginning, schema, shown, shown: { outcome } } = answer;
+    const { clock, limits: { depth: maxDepth } } = this.#options;
+    const turns = new Turns(clock, new AbortController().signal);
+    const { data, reasoning, offset } = await takeSnapshotInTurns(
+      shown,
+      { ...beginning, schema, maxDepth },
+      turns.pause,
+    ).finally(() => turns.done());
+    const position = outcome === undefined ? offset : "end";
     return Response.json(
       {
         id,
         status: "running",
-        lastEventId: formatEventId({ generation: id, offset }),
+        lastEventId: formatEventId({ generation: id, offset: position }),
         ...(data !== undefined && { data }),
         ...(reasoning !== "" && { reasoning }),
         ...(outcome && describeOutcome(outcome, language)),

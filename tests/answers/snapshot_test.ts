@@ -1,6 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { takeReasoning, takeSnapshot } from "../../lib/answers/snapshot.ts";
+import {
+  takeSnapshot,
+  takeSnapshotInTurns,
+} from "../../lib/answers/snapshot.ts";
 import { Envelope } from "../../lib/envelope.ts";
 import { JsonPatchParser } from "../../lib/parser.ts";
 import { applyDelta, IncrementalProcessor } from "../../lib/mod.ts";
@@ -98,15 +101,55 @@ Deno.test("a snapshot is what the deltas so far make, so that it can be gone on 
   });
 });
 
-Deno.test("a snapshot tells what was thought", () => {
+Deno.test("a snapshot tells what was thought", async () => {
   const transcript = new Transcript();
+  const reasoningIn = async (transcript: Transcript) => {
+    const pause = () => undefined;
+    return (await takeSnapshotInTurns(transcript, options, pause)).reasoning;
+  };
   transcript.append("reasoning", "One.");
   transcript.append("text", "<think>Two.</thi");
-  assertEquals(takeReasoning(transcript, options), "One.Two.");
+  assertEquals(await reasoningIn(transcript), "One.Two.");
   transcript.append("text", 'nk>{"a":"<think>no</think>');
   transcript.append("reasoning", "Three.");
-  assertEquals(takeReasoning(transcript, options), "One.Two.Three.");
-  assertEquals(takeReasoning(new Transcript(), options), "");
+  assertEquals(await reasoningIn(transcript), "One.Two.Three.");
+  assertEquals(await reasoningIn(new Transcript()), "");
+});
+
+Deno.test("a snapshot is taken in slices, and of what was there at first", async () => {
+  const { prototype } = JsonPatchParser;
+  const { write } = prototype;
+  for (const end of ["", "]}"]) {
+    const transcript = new Transcript();
+    // Whose pointers are long, in one piece: 0.8 s and 300 MB at a stretch.
+    const rows = Array(100_000).fill('""');
+    transcript.append("text", `{"${"k".repeat(980)}":[${rows}${end}`);
+    const { length } = transcript;
+    let atOnce = 0;
+    let most = 0;
+    prototype.write = function (text) {
+      atOnce += text.length;
+      most = Math.max(most, atOnce);
+      return write.call(this, text);
+    };
+    try {
+      const pause = () => {
+        atOnce = 0;
+        if (end === "") transcript.append("text", ',"later"');
+        return undefined;
+      };
+      const { data, offset } = await takeSnapshotInTurns(
+        transcript,
+        options,
+        pause,
+      );
+      assertEquals(offset, length);
+      assertEquals(data, { ["k".repeat(980)]: Array(100_000).fill("") });
+    } finally {
+      prototype.write = write;
+    }
+    assert(most > 0 && most <= 10_000, `${most} units at a stretch`);
+  }
 });
 
 Deno.test("a snapshot is as deep as the stream", () => {
