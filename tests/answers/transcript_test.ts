@@ -136,6 +136,7 @@ Deno.test("the first outcome counts, and nothing comes after it", () => {
   assertEquals(transcript.length, 1);
 });
 
+// docs/security.md: one or two bytes a character, and of such tokens two more.
 Deno.test("a transcript takes up little more than its text, also while it grows", () => {
   const count = 200_000;
   for (const unit of ["a", "\u4e00"]) {
