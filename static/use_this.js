@@ -24,6 +24,10 @@ import { originalFields } from "./presets.js";
  * @property {Record<string, unknown>} [input] What such a question is filled with.
  */
 
+/** Where the code gets what it imports. */
+const PACKAGE =
+  "// npm install the package: `deno pack` in a clone makes it (README, llms.txt)";
+
 /**
  * Each makes the code of one way to ask.
  *
@@ -97,7 +101,8 @@ console.log(status, state);
       const tag = /^(title|name|headline)$/.test(key) ? "h1" : "p";
       return `\n      <${tag}>{${value}}</${tag}>`;
     });
-    return `import { useFieldStream } from "@fieldstream/fieldstream/react";
+    return `${PACKAGE}
+import { useFieldStream } from "@fieldstream/fieldstream/react";
 
 const url = ${literal(asked.url)};
 const question = {${members(question(asked), 1)}
@@ -127,7 +132,8 @@ export function Answer() {
     const own = path
       ? `\n      prompt: \`${words.join(", ")}\`, // in words of your own`
       : "";
-    return `import { createFieldStreams } from "@fieldstream/fieldstream/server";
+    return `${PACKAGE}
+import { createFieldStreams } from "@fieldstream/fieldstream/server";
 import { openai } from "@fieldstream/fieldstream/openai";
 
 const streams = createFieldStreams({
