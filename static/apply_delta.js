@@ -273,9 +273,7 @@ export function isContainer(value) {
  * @param {number} length
  */
 function isIndex(key, length) {
-  const index = Number(key);
-  return Number.isInteger(index) && index >= 0 && index <= length &&
-    String(index) === key;
+  return /^(0|[1-9]\d*)$/.test(key) && Number(key) <= length;
 }
 
 /**

@@ -447,8 +447,13 @@ export class FieldStream {
    */
   #isWhole(pointer, value) {
     if (value === undefined || isAtom(value)) return value !== undefined;
-    for (let at = pointer; !this.#complete.has(at); at = parentOf(at)) {
+    for (let at = pointer; !this.#complete.has(at);) {
       if (at === "") return false;
+      const index = Number(at.slice(at.lastIndexOf("/") + 1));
+      at = parentOf(at);
+      const inside = valueAt(this.#shown, at);
+      // Whoever carries on, or polls, is not told of each: another one follows.
+      if (Array.isArray(inside) && index < inside.length - 1) break;
     }
     return true;
   }
@@ -711,17 +716,20 @@ export class FieldStream {
     if (!this.#polling) this.#connection("connecting");
     try {
       const response = await this.#ask(polls, controller.signal);
-      const type = response?.headers.get("Content-Type");
       const outcome = !response
         ? this.#lost()
         : response.ok && response.body && isEventStream(response)
         ? await this.#follow(response.body, controller.signal)
-        : await this.#read(response, polls, `${response.status} ${type}`);
-      if (!tries || !this.#polling || outcome.delay === undefined) {
-        if (outcome.error) this.#polling = false;
-        return outcome;
+        : await this.#read(
+          response,
+          polls,
+          `${response.status} ${response.headers.get("Content-Type")}`,
+        );
+      if (tries && this.#polling && outcome.delay !== undefined) {
+        return { delay: outcome.delay };
       }
-      return { delay: outcome.delay };
+      if (outcome.error) this.#polling = false;
+      return outcome;
     } catch (error) {
       if (error instanceof FieldStreamError) return { error };
       throw error;
@@ -1235,7 +1243,7 @@ function isEventStream({ headers }) {
 /** Whether it leads elsewhere, or has been led there. @param {Response} response */
 function isRedirect({ type, status, redirected }) {
   return type === "opaqueredirect" || redirected ||
-    [301, 302, 303, 307, 308].includes(status);
+    /30[12378]/.test(String(status));
 }
 
 /** @param {string} text @returns {any} */

@@ -32,6 +32,8 @@ export class FieldStore<T = any> {
     reasoning: string;
     /** @type {EndEvent["usage"]} */
     usage: EndEvent["usage"];
+    /** Another number whenever `isComplete` may say something else. */
+    completions: number;
     /**
      * What components can do.
      *

@@ -99,8 +99,11 @@ const named = new Map();
  * @returns {FieldStore<T>}
  */
 export function fieldStore(url, options) {
-  // A server mounts nothing: there, nobody gets another one's.
-  return named.get(options.resume ?? "") ?? new FieldStore(url, options);
+  const { resume = "" } = options;
+  const store = named.get(resume) ?? new FieldStore(url, options);
+  // On a server, nobody gets another one's.
+  if (resume && "document" in globalThis) named.set(resume, store);
+  return store;
 }
 
 /**
@@ -123,6 +126,8 @@ export class FieldStore {
   reasoning;
   /** @type {EndEvent["usage"]} */
   usage;
+  /** Another number whenever `isComplete` may say something else. */
+  completions = 0;
   /**
    * What components can do.
    *
@@ -145,8 +150,10 @@ export class FieldStore {
 
   /** @type {FieldStream<T> | undefined} */
   #stream;
-  /** What it asked. @type {StreamOptions<T>} */
+  /** What it asked, and whom. @type {StreamOptions<T>} */
   #asked = {};
+  /** @type {string | URL} */
+  #askedUrl = "";
   /** Whether a request has been made. */
   #sent = false;
   #over = false;
@@ -193,7 +200,7 @@ export class FieldStore {
       const { id } = left;
       // One of which nothing has come is asked for again, under the same id.
       const from = left.lastEventId && { lastEventId: `${id}.0` };
-      this.#open({ ...asked, id, ...from });
+      this.#open({ ...asked, id, ...from }, this.#askedUrl);
     }
   }
 
@@ -265,51 +272,43 @@ export class FieldStore {
     if (end) subscription.end = end;
   }
 
-  /** @param {StreamOptions<T>} options */
-  #open(options) {
+  /** @param {StreamOptions<T>} options @param {string | URL} url */
+  #open(options, url = this.url) {
     this.#asked = options;
+    this.#askedUrl = url;
     this.#sent = this.#over = false;
     this.#set("status", "connecting");
     /** @type {Record<string, (...values: any[]) => unknown>} */
+    const first = {
+      onState: (state) => this.#set("state", state),
+      onComplete: () => this.#complete(),
+      // As often as frames come, not tokens.
+      onReasoning: () => this.#timer ??= setTimeout(() => this.#think(), 16),
+      onConnection: ({ status }) => {
+        if (status === "closed") return;
+        this.#sent = true;
+        this.#set("status", status);
+      },
+    };
+    /** @type {typeof first} */
     const callbacks = {};
-    const own = (/** @type {string} */ name, /** @type {any[]} */ values) =>
-      /** @type {any} */ (this.options)[name]?.(...values);
-    for (const name in options) {
-      if (/^on[A-Z]/.test(name)) {
-        callbacks[name] = (...values) => own(name, values);
-      }
+    for (const name in { ...options, ...first }) {
+      if (!/^on[A-Z]/.test(name)) continue;
+      callbacks[name] = (...values) => {
+        // Nobody wants to hear of one that another has taken the place of.
+        if (!mine()) return;
+        first[name]?.(...values);
+        return /** @type {any} */ (this.options)[name]?.(...values);
+      };
     }
     const mine = () => stream === this.#stream;
-    const stream = streamFields(this.url, {
-      ...options,
-      ...callbacks,
-      onState: (/** @type {any[]} */ ...values) => {
-        if (mine()) this.#set("state", values[0]);
-        return own("onState", values);
-      },
-      onComplete: (/** @type {any[]} */ ...values) => {
-        if (mine()) this.#tell("isComplete");
-        return own("onComplete", values);
-      },
-      onReasoning: (/** @type {any[]} */ ...values) => {
-        // As often as frames come, not tokens.
-        this.#timer ??= setTimeout(() => this.#think(), 16);
-        return own("onReasoning", values);
-      },
-      onConnection: (/** @type {any[]} */ ...values) => {
-        const [{ status }] = values;
-        if (mine() && status !== "closed") {
-          this.#sent = true;
-          this.#set("status", status);
-        }
-        return own("onConnection", values);
-      },
-    });
+    const stream = streamFields(url, { ...options, ...callbacks });
     this.#stream = stream;
     for (const subscription of this.#subscriptions) {
       subscription.end?.();
       this.#join(subscription);
     }
+    this.#complete();
     stream.finished
       // What a callback threw.
       .catch((/** @type {unknown} */ error) => ({ status: "error", error }))
@@ -323,6 +322,11 @@ export class FieldStore {
         this.#set("error", result.error);
         this.#set("status", result.status);
       });
+  }
+
+  #complete() {
+    this.completions++;
+    this.#tell("isComplete");
   }
 
   #think() {

@@ -4,8 +4,8 @@
  *
  * @template [T=any] What the answer is.
  * @param {string | URL} url
- * @param {FieldStreamOptions<T>} [options] Another question is asked by `start`,
- * or by another `key` of the component.
+ * @param {FieldStreamOptions<T>} [options] Another question, or another URL, is
+ * asked by `start`, or by another `key` of the component.
  * @returns {FieldAnswer<T>} The same object each time.
  */
 export function useFieldStream<T = any>(url: string | URL, options?: FieldStreamOptions<T>): FieldAnswer<T>;

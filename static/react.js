@@ -19,9 +19,8 @@ import { fieldStore } from "./field_store.js";
 
 /** @import { FieldAnswer, FieldStreamOptions, Name, Places } from "./field_store.js" */
 
-const NAMES = /** @type {const} */ (
-  ["state", "status", "error", "reasoning", "usage", "isComplete"]
-);
+/** @type {Name[]} */
+const NAMES = ["state", "status", "error", "reasoning", "usage", "isComplete"];
 
 /**
  * Asks for an answer when the component is mounted, and leaves when it is
@@ -29,8 +28,8 @@ const NAMES = /** @type {const} */ (
  *
  * @template [T=any] What the answer is.
  * @param {string | URL} url
- * @param {FieldStreamOptions<T>} [options] Another question is asked by `start`,
- * or by another `key` of the component.
+ * @param {FieldStreamOptions<T>} [options] Another question, or another URL, is
+ * asked by `start`, or by another `key` of the component.
  * @returns {FieldAnswer<T>} The same object each time.
  */
 export function useFieldStream(url, options = {}) {
@@ -38,10 +37,7 @@ export function useFieldStream(url, options = {}) {
     track(url, options)
   );
   useSyncExternalStore(listen, version, version);
-  useEffect(() => {
-    store.url = url;
-    store.options = options;
-  });
+  useEffect(() => void Object.assign(store, { url, options }));
   useEffect(() => {
     store.mount();
     return () => store.unmount();
@@ -61,24 +57,29 @@ const untracked = new WeakMap();
  */
 function track(url, options) {
   const store = fieldStore(url, options);
-  const used = new Set();
+  /** What was last seen of it. @type {Map<Name, unknown>} */
+  const seen = new Map();
+  const isNew = (/** @type {Name} */ name) => {
+    const now = name === "isComplete" ? store.completions : store[name];
+    const before = seen.get(name);
+    seen.set(name, now);
+    return now !== before;
+  };
   let count = 0;
+  const version = () => {
+    for (const name of seen.keys()) if (isNew(name)) count++;
+    return count;
+  };
   const answer = /** @type {FieldAnswer<T>} */ ({ ...store.controls });
   untracked.set(answer, store.controls);
   for (const name of NAMES) {
     const get = () => {
-      used.add(name);
+      isNew(name);
       return name === "isComplete" ? store.controls.isComplete : store[name];
     };
     Object.defineProperty(answer, name, { get, enumerable: true });
   }
-  const listen = (/** @type {() => void} */ onChange) =>
-    store.listen((/** @type {Name} */ name) => {
-      if (!used.has(name)) return;
-      count++;
-      onChange();
-    });
-  return { store, answer, listen, version: () => count };
+  return { store, answer, version, listen: store.listen.bind(store) };
 }
 
 /**

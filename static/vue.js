@@ -58,10 +58,13 @@ export function useFieldStream(url, options = {}) {
   let end = () => {};
   onMounted(() => {
     look();
-    end = store.listen((/** @type {Name} */ name) => {
+    const show = (/** @type {Name} */ name) => {
       if (name === "isComplete") completed.value = {};
       else byName[name].value = store[name];
-    });
+    };
+    end = store.listen(show);
+    // It may have gone on since the setup.
+    for (const name in refs) show(/** @type {Name} */ (name));
     store.mount();
   });
   onUnmounted(() => {

@@ -506,6 +506,52 @@ Deno.test("client that saves its state and last event id anywhere carries on exa
   assertEquals(model.calls.length, 1);
 });
 
+Deno.test("client that carries on, or polls, has elements one by one", async () => {
+  const told: unknown[] = [];
+  const field = follow([
+    event("7", { status: "chunk", data: { rows: { 1: "b" } } }),
+    event("8", { status: "chunk", data: { rows: { 2: "c" } } }),
+    event("9", { status: "chunk", data: {}, complete: [""] }),
+    end,
+  ], {
+    lastEventId: `${id}.6`,
+    state: { rows: ["a", ""] },
+    onState: () => told.push("state"),
+  });
+  field.onElement("/rows", (value) => told.push(value));
+  await field.finished;
+  assertEquals(told, ["a", "state", "state", "b", "c"]);
+  assert(field.isComplete("/rows/2"));
+
+  const partial = { rows: ["a", "b"] };
+  const replies = [
+    { id, status: "running", lastEventId: `${id}.5`, data: partial },
+    {
+      ...{ id, status: "end", lastEventId: `${id}.end` },
+      data: { rows: ["a", "bc"] },
+    },
+  ];
+  const polled: unknown[] = [];
+  const polls = streamFields(url, {
+    id,
+    fetch: (_, init) =>
+      Promise.resolve(
+        new Headers(init?.headers).get("Accept") === "application/json"
+          ? Response.json(replies.shift())
+          : new Response("", { status: 502 }),
+      ),
+    onConnection({ status, polling }) {
+      if (status === "waiting" || polling) {
+        queueMicrotask(() => polls.reconnect());
+      }
+    },
+    onState: () => polled.push("state"),
+  });
+  polls.onElement("/rows", (value) => polled.push(value));
+  await polls.finished;
+  assertEquals(polled, ["state", "a", "state", "bc"]);
+});
+
 Deno.test("client works with a fetch that has no streams, as in React Native", async () => {
   const answer = { title: "x" };
   const text = JSON.stringify(answer);
