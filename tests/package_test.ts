@@ -14,7 +14,7 @@ const PACKAGES = [
   ...["react-dom@19", "vue@3", "ai@7", "@ai-sdk/openai-compatible@3"],
   ...["@anthropic-ai/sdk", "miniflare@4", "esbuild", "node@22", "bun@1"],
   ...["typescript@5", "@types/express@5", "@types/node@22", "@types/react@19"],
-  "@cloudflare/workers-types@5",
+  ...["@cloudflare/workers-types@5", "zod@4"],
 ];
 
 /** Runs a program to its end; fails with what it said if it fails. */
@@ -412,6 +412,7 @@ Deno.test("the examples satisfy tsc --strict, by both ways of resolving", async 
      import { streamFields } from "@fieldstream/fieldstream/client";
      import { useField, useFieldStream } from "@fieldstream/fieldstream/react";
      import * as vue from "@fieldstream/fieldstream/vue";
+     import { z } from "zod";
      const answer = useFieldStream<{ title: string }>("/api/recipe", {
        input: { dish: "soup" },
        immediate: false,
@@ -421,6 +422,20 @@ Deno.test("the examples satisfy tsc --strict, by both ways of resolving", async 
      export const field = useField(answer, "/title");
      export const ref = vue.useFieldStream<{ title: string }>("/api/recipe");
      export const shown: string | undefined = ref.state.value?.title;
+     const steps: number = useField(answer, "/steps", (all) => Number(all.length));
+     const schema = z.object({ title: z.string(), steps: z.array(z.string()) });
+     const judged = useFieldStream("/api/recipe", {
+       schema,
+       onState: (state) => state.steps?.at(0)?.length,
+     });
+     export const step: string | undefined = judged.state?.steps?.[0];
+     const followed = streamFields("/api/recipe", { schema });
+     export const known: string | undefined = followed.state?.title;
+     export const last = async () => (await followed.finished).state?.steps?.[steps];
+     // @ts-expect-error A schema says what there is.
+     judged.state?.name;
+     // @ts-expect-error It says it to all.
+     followed.state?.name;
      // @ts-expect-error There is no such member.
      answer.state?.name;
      // @ts-expect-error Nor here.

@@ -20,22 +20,29 @@ const counters = `
   globalThis.renders = {};
   globalThis.rendered = (pointer) => (renders[pointer] ??= []).push(frame);`;
 
-/** A page that shows the example. */
-const frameworks: Record<string, () => Promise<string>> = {
-  React: async () =>
-    await bundle({
+async function showReact(react: string): Promise<string> {
+  return await bundle(
+    {
       "main.jsx": `
         import { StrictMode, useState } from "react";
         import { createRoot } from "react-dom/client";
         import { Answer } from "./react.jsx";
         ${counters}
-        const root = createRoot(document.body);
+        const root = createRoot(document.body.firstChild);
         globalThis.show = (options) => root.render(options &&
           <StrictMode><Answer url="/helloworld" options={options} /></StrictMode>);`,
       "react.jsx": (await example("react.jsx"))
         .replace("const item =", "rendered(pointer);\n  const item =")
         .replace("const count =", 'rendered("list");\n  const count ='),
-    }),
+    },
+    undefined,
+    react,
+  );
+}
+
+/** Pages that show the example. */
+const frameworks: Record<string, () => Promise<string>> = {
+  React: () => showReact("react"),
   Vue: async () =>
     await bundle({
       "main.js": `
@@ -57,7 +64,9 @@ const frameworks: Record<string, () => Promise<string>> = {
 /** Loads a program into an empty page of the server. */
 async function load({ open, page, server }: Stage, code: string) {
   await open(`${server.url}/health`);
-  await page.evaluate('document.body.textContent = ""');
+  await page.evaluate(
+    'document.body.replaceChildren(document.createElement("div"))',
+  );
   await page.evaluate(code);
 }
 
@@ -125,7 +134,14 @@ for (const [name, program] of Object.entries(frameworks)) {
     },
     options,
   );
+}
 
+for (
+  const [name, program] of Object.entries({
+    ...frameworks,
+    "React 18": () => showReact("react-18"),
+  })
+) {
   browserTest(
     `${name}: a component that was unmounted comes back to a running answer`,
     async (stage) => {
@@ -170,6 +186,30 @@ for (const [name, program] of Object.entries(frameworks)) {
 
 /** Pages that show a title and a summary, and what leaves them. */
 const fields: Record<string, () => Promise<string>> = {
+  React: async () =>
+    await bundle({
+      "main.jsx": `
+        import { createRoot } from "react-dom/client";
+        import { Answer } from "./Answer.jsx";
+        globalThis.show = (props) => {
+          const root = createRoot(document.body.firstChild);
+          root.render(<Answer {...props} />);
+          globalThis.leave = () => root.unmount();
+        };`,
+      "Answer.jsx": await example("Answer.jsx", "README.md"),
+    }),
+  Vue: async () =>
+    await bundle({
+      "main.js": `
+        import { createApp } from "vue";
+        import Answer from "./Answer.vue";
+        globalThis.show = (props) => {
+          const app = createApp(Answer, props);
+          app.mount(document.body);
+          globalThis.leave = () => app.unmount();
+        };`,
+      "Answer.vue": await example("Answer.vue", "README.md"),
+    }),
   Svelte: async () =>
     await bundle({
       "main.js": `
@@ -255,6 +295,64 @@ const servers: Record<string, () => Promise<string>> = {
     }),
 };
 
+browserTest(
+  "React: a page that suspends, and renders in transitions, asks once",
+  async (stage) => {
+    const { page, model, complaints } = stage;
+    await load(
+      stage,
+      await bundle({
+        "main.jsx": `
+          import { lazy, startTransition, StrictMode, Suspense, useState } from "react";
+          import { createRoot } from "react-dom/client";
+          import { Answer } from "./Answer.jsx";
+          const late = (name) => lazy(() => new Promise((resolve) => {
+            globalThis[name] = () => resolve({ default: () => name });
+          }));
+          const First = late("first");
+          const Second = late("second");
+          function Page({ url }) {
+            const [more, setMore] = useState(false);
+            const [count, setCount] = useState(0);
+            globalThis.again = () => startTransition(() => setCount(count + 1));
+            globalThis.suspend = () => startTransition(() => setMore(true));
+            return <Suspense fallback="waits">
+              <Answer url={url + "?" + count} options={{ prompt: "p" }} />
+              <First /> {more && <Second />}
+            </Suspense>;
+          }
+          globalThis.show = () => createRoot(document.body.firstChild).render(
+            <StrictMode><Page url="/helloworld" /></StrictMode>);`,
+        "Answer.jsx": await example("Answer.jsx", "README.md"),
+      }),
+    );
+    const called = model.nextCall();
+    await page.evaluate("show()");
+    await shows(stage, "waits");
+    assertEquals(model.calls.length, 0);
+    await page.evaluate("first()");
+    const call = await called;
+    call.say('{"title":"');
+    for (const word of ["King", "fis", "her"]) {
+      call.say(word);
+      await page.evaluate("again()");
+      await shows(stage, word);
+    }
+    // The page stays while more of it is on its way.
+    await page.evaluate("suspend()");
+    call.say('","summary":"Blue');
+    await shows(stage, "Blue");
+    await page.waitForFunction("globalThis.second");
+    await page.evaluate("second()");
+    await shows(stage, "second");
+    call.say('"}');
+    call.end();
+    await shows(stage, "KingfisherBlueend");
+    assertEquals(model.calls.length, 1);
+    assertEquals(complaints, []);
+  },
+);
+
 for (const [name, program] of Object.entries(servers)) {
   Deno.test({
     name: `${name}: nothing is fetched where a server renders`,
@@ -295,7 +393,7 @@ browserTest(
           globalThis.submit = submit;
           return <p>{JSON.stringify(object)}{String(isLoading)}{error && "failed"}</p>;
         }
-        createRoot(document.body).render(<Page />);`,
+        createRoot(document.body.firstChild).render(<Page />);`,
       }),
     );
     const ask = async (): Promise<ModelCall> => {
