@@ -214,7 +214,9 @@ export async function checkExactlyOnce(
   await Promise.all(
     Array.from({ length: ANSWERS }, () => readers.check(read)),
   );
-  assert(cuts > ANSWERS, `${cuts} cuts`);
+  // Usually several for each; how many chance decides, and how many events a slow
+  // machine makes one.
+  assert(cuts > ANSWERS / 4, `${cuts} cuts`);
 }
 
 /** Reads 1,000 answers, each asked for four times at once, twice of each server. */

@@ -19,6 +19,9 @@ if (isSkipped) {
   );
 }
 
+/** How long a slow machine may take for anything, in milliseconds. */
+const PATIENCE = 120_000;
+
 /** What a test of the page is given. */
 export interface Stage {
   page: Page;
@@ -87,9 +90,11 @@ export async function onStage(
     executablePath: browserPath,
     userDataDir,
     args: [...browserFlags, `--lang=${language}`, `--accept-lang=${language}`],
+    timeout: PATIENCE,
   });
   try {
     const page = await browser.newPage();
+    page.setDefaultTimeout(PATIENCE);
     const complaints: string[] = [];
     page.on("pageerror", (error) => complaints.push(String(error)));
     page.on("console", (message) => {
@@ -133,6 +138,17 @@ export async function onStage(
     await browser.close();
     await Deno.remove(userDataDir, { recursive: true });
   }
+}
+
+/**
+ * Keeps from the page the timer for tabs in which no frames come: where frames
+ * are slow, it would show something in the midst of one.
+ */
+export async function showInFramesOnly({ page }: Stage): Promise<void> {
+  await page.evaluate(`(({ setTimeout }) => {
+    globalThis.setTimeout = (callback, delay, ...rest) =>
+      delay === 200 ? 0 : setTimeout(callback, delay, ...rest);
+  })(globalThis)`);
 }
 
 /** Presses the button, and waits for the model to be asked. */

@@ -8,7 +8,13 @@ import { type ModelCall, until } from "../_server.ts";
 import { bundle, example } from "./_bundle.ts";
 import { recipes } from "../../static/use_this.js";
 import { screens } from "./_screens.ts";
-import { browserTest, list, type Stage, type StageOptions } from "./browser.ts";
+import {
+  browserTest,
+  list,
+  showInFramesOnly,
+  type Stage,
+  type StageOptions,
+} from "./browser.ts";
 
 const ITEMS = 60;
 
@@ -91,6 +97,7 @@ for (const [name, program] of Object.entries(frameworks)) {
     async (stage) => {
       const { page, model, complaints } = stage;
       await load(stage, await program());
+      await showInFramesOnly(stage);
       const called = model.nextCall();
       await page.evaluate('show({ prompt: "p" })');
       const call = await called;
