@@ -8,6 +8,8 @@ export interface TableOptions {
   rounds?: number | undefined;
   /** How many streams there are, where a table measures several numbers. */
   streams?: number[] | undefined;
+  /** How long many streams are counted. */
+  seconds?: number | undefined;
 }
 
 /** Which tables are made, and how. */
@@ -16,20 +18,29 @@ export interface Options extends TableOptions {
 }
 
 /**
- * Reads the command line: names of tables, `--rounds=5` and
- * `--streams=500,1000`.
+ * Reads the command line: names of tables, `--rounds=5`,
+ * `--streams=500,1000` and `--seconds=30`.
  */
 export function readOptions(args: string[]): Options {
   const { values, positionals } = parseArgs({
     args,
     allowPositionals: true,
-    options: { rounds: { type: "string" }, streams: { type: "string" } },
+    options: {
+      rounds: { type: "string" },
+      streams: { type: "string" },
+      seconds: { type: "string" },
+    },
   });
   return {
     names: positionals,
-    rounds: values.rounds === undefined ? undefined : count(values.rounds),
+    rounds: countIn(values.rounds),
     streams: values.streams?.split(",").map(count),
+    seconds: countIn(values.seconds),
   };
+}
+
+function countIn(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : count(text);
 }
 
 function count(text: string): number {

@@ -13,8 +13,10 @@ import type { Release, Script } from "../upstream.ts";
 
 const RATE = 30;
 const STREAMS = [500, 1000, 2000, 4000];
-/** Before it is counted, and while, in milliseconds. */
-const [SETTLE, COUNTED] = [3000, 6000];
+/** Before it is counted, in milliseconds. */
+const SETTLE = 3000;
+/** While, in seconds, unless it is said. */
+const COUNTED = 6;
 /** How long everything may take to be given back, in milliseconds. */
 const RETURNED = 20_000;
 
@@ -34,7 +36,7 @@ type Figures = Record<typeof FIGURES[number], number>;
 
 /** What many streams cost, and whether everything is given back. */
 export async function printLoad(
-  { rounds = 2, streams: numbers = STREAMS }: TableOptions,
+  { rounds = 2, streams: numbers = STREAMS, seconds = COUNTED }: TableOptions,
 ): Promise<void> {
   const rows: string[][] = [];
   const returned: string[][] = [];
@@ -46,7 +48,7 @@ export async function printLoad(
       const { name, server, round } = turn;
       const script = { kind: "clock", size: 1e6, rate: RATE } as const;
       const before = await resources(name, server);
-      const figures = await measureLoad(turn, script, streams);
+      const figures = await measureLoad(turn, { script, streams, seconds });
       for (const figure of FIGURES) samples[figure].add(name, figures[figure]);
       if (round === 0) first.set(name, figures);
       if (round < rounds - 1) return;
@@ -90,7 +92,7 @@ export async function printLoad(
 
 /** What many who follow one answer cost. */
 export async function printFollowers(
-  { rounds = 1, streams: numbers = [2000] }: TableOptions,
+  { rounds = 1, streams: numbers = [2000], seconds = COUNTED }: TableOptions,
 ): Promise<void> {
   const rows: string[][] = [];
   for (const followers of numbers) {
@@ -98,7 +100,12 @@ export async function printFollowers(
     await withServers([OURS], rounds, async (turn) => {
       const script = { kind: "clock", size: 1e6, rate: RATE } as const;
       const id = makeGenerationId();
-      const figures = await measureLoad(turn, script, followers, `&id=${id}`);
+      const figures = await measureLoad(turn, {
+        script,
+        streams: followers,
+        seconds,
+        query: `&id=${id}`,
+      });
       for (const figure of FIGURES) samples[figure].add(OURS, figures[figure]);
     });
     rows.push(...rowsOf(`${followers}`, samples));
@@ -150,12 +157,19 @@ function rowsOf(
   ]);
 }
 
+/** What a server is loaded with. */
+interface Loaded {
+  script: Script;
+  streams: number;
+  seconds: number;
+  /** What the address has beyond the script. */
+  query?: string;
+}
+
 /** Opens streams, lets the tokens come, counts, and closes them. */
 async function measureLoad(
   { name, server, client, upstream }: Turn,
-  script: Script,
-  streams: number,
-  query = "",
+  { script, streams, seconds, query = "" }: Loaded,
 ): Promise<Figures> {
   // A loaded server would open them ever more slowly.
   const hold = crypto.randomUUID();
@@ -169,7 +183,7 @@ async function measureLoad(
   await client.run({ do: "count" });
   const programs: Program[] = [server, upstream, client];
   const before = programs.map((program) => program.cpu());
-  await sleep(COUNTED);
+  await sleep(seconds * 1000);
   const count = await client.run({ do: "count" });
   const used = programs.map((program, at) => program.cpu() - before[at]!);
   const [busy, provider, read] = used.map((cpu) => cpu / count.seconds / 1000);
