@@ -99,6 +99,42 @@ const COSTLY: { schema: Record<string, unknown>; answer: string }[] = [
     answer: JSON.stringify({ a: Array(100).fill("y".repeat(8_999)) }),
   },
   {
+    // Each tells of what is wrong far below, and is not heard.
+    schema: {
+      type: "array",
+      $ref: "#/$defs/s",
+      $defs: {
+        s: {
+          items: { $ref: "#/$defs/s" },
+          not: { not: { anyOf: Array(180).fill({ items: false }) } },
+        },
+      },
+    },
+    answer: `${"[".repeat(120)}${Array(100_000).fill(1)}${"]".repeat(120)}`,
+  },
+  {
+    // What is wrong waits for what it is in to end, found again and again.
+    schema: {
+      type: "array",
+      items: { if: { type: "string" }, then: { $ref: "#/$defs/all" } },
+      $defs: {
+        all: { allOf: Array(95).fill({ $ref: "#/$defs/one" }) },
+        one: { required: names(9) },
+      },
+    },
+    answer: `[${Array(100_000).fill("{}")}]`,
+  },
+  {
+    // Any of 60 may name the values of a string.
+    schema: {
+      type: "array",
+      allOf: Array(60).fill({
+        items: { anyOf: Array(30).fill({}), enum: ["a"] },
+      }),
+    },
+    answer: `[${Array(300_000).fill("[]")}]`,
+  },
+  {
     schema: nest(60, (inner) => ({
       oneOf: [inner, { not: inner }],
       type: ["object", "array", "string"],
@@ -143,6 +179,10 @@ const PROVIDER: Record<string, (call: UpstreamCall) => void> = {
   },
   keys: (call) => {
     sayAll(call, `{"${KEY}":[${Array(20_000).fill('""').join()}]}`, 65_536);
+  },
+  indexes: (call) => {
+    const member = (_: unknown, n: number) => `"${n * 65_536}":0`;
+    sayAll(call, `{${Array.from({ length: 60_000 }, member)}}`, 65_536);
   },
   tokens: (call) => sayAll(call, `{"title":"${"x".repeat(9_000)}"}`, 1),
   silent: (call) => call.say('{"title":"'),
@@ -294,6 +334,17 @@ const ATTACKS: Record<
     const properties = { [KEY]: { type: "array" } };
     const schema = { type: "object", properties };
     await readAnswer(await ask(url, "keys", { schema }));
+  },
+  async "names like indexes, whose hashes collide"({ url }) {
+    await readAnswer(await ask(url, "indexes"));
+  },
+  async "polls of a long answer"({ url }) {
+    const headers = { ...anyone(), accept: "application/json" };
+    const poll =
+      `${url}/helloworld?id=${makeGenerationId()}&prompt=attack:rows;`;
+    for (let n = 0; n < 5; n++) {
+      await expectStatus(fetch(poll, { headers }), 200, 202, 429, 503);
+    }
   },
   async "tokens of one character"({ url }) {
     await Promise.all(
