@@ -7,7 +7,7 @@
 
 import type { AttemptReport, FinishedAnswer } from "./answers/answer.ts";
 import { type AttemptLimits, DEFAULT_ATTEMPTS } from "./answers/attempts.ts";
-import { guarded, settle } from "./answers/callbacks.ts";
+import { guarded, harmless, settle } from "./answers/callbacks.ts";
 import { Generation } from "./answers/generation.ts";
 import { Generations } from "./answers/generations.ts";
 import { DEFAULT_LIMITS, type Limits } from "./answers/limits.ts";
@@ -100,7 +100,10 @@ export interface FieldStreamsOptions {
    * answer is forgotten, and by `drain()`.
    */
   onFinish?: (answer: FinishedAnswer) => unknown;
-  /** Called with what nobody expected, and what these two threw. */
+  /**
+   * Called with what nobody expected, and what these two threw. What it throws
+   * itself is lost.
+   */
   onError?: (error: unknown) => void;
   /** Who watches answers and connections: telemetry. */
   observer?: Observer | undefined;
@@ -140,7 +143,8 @@ export function createFieldStreams(options: FieldStreamsOptions): FieldStreams {
     );
   }
   const { ask, cors, store, durable = false } = options;
-  const { onAttempt, onFinish, onError, observer } = options;
+  const { onAttempt, onFinish, observer } = options;
+  const onError = harmless(options.onError);
   if (durable && store === undefined) {
     throw new TypeError("Cannot create field streams: durable needs a store");
   }
@@ -163,7 +167,7 @@ export function createFieldStreams(options: FieldStreamsOptions): FieldStreams {
       ...{ store, durable, limits, clock },
       onError: (error) => {
         guarded(() => observer?.onStoreFault?.(), onError);
-        onError?.(error);
+        onError(error);
       },
     });
   return new Addresses({
@@ -186,7 +190,8 @@ export function streamResponse(
   options: StreamResponseOptions = {},
 ): Response {
   const { schema, model = "unknown", language = "zh", headers } = options;
-  const { limits: own, onFinish, onError } = options;
+  const { limits: own, onFinish } = options;
+  const onError = harmless(options.onError);
   const limits = { ...DEFAULT_LIMITS, ...own, lingerSeconds: 0 };
   const clock = systemClock;
   const generation = new Generation(

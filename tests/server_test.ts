@@ -391,6 +391,40 @@ Deno.test("draining waits for onFinish, and what it throws is told", async () =>
   await until(() => streams.health.kept === 0);
 });
 
+Deno.test("what onError throws, now or later, is nobody's problem", async () => {
+  for (const isLater of [false, true]) {
+    let calls = 0;
+    const onError = (error: unknown) => {
+      calls++;
+      if (isLater) return Promise.reject(error);
+      throw error;
+    };
+    const streams = createFieldStreams({
+      ask: askWith(async function* () {
+        yield "{}";
+      }),
+      onFinish: () => Promise.reject(new Error("The disk is full")),
+      onError,
+    });
+    const request = () => new Request("https://example.com/recipe");
+    const broken = await streams.handle(request(), {
+      owner: "a",
+      question() {
+        throw new Error("The database is away");
+      },
+    });
+    assertEquals(broken.status, 500);
+    await broken.body?.cancel();
+    const response = await streams.handle(request(), {
+      owner: "a",
+      question: () => ({ prompt: "a" }),
+    });
+    assert((await response.text()).includes('"status":"end"'));
+    await streams.drain();
+    assertEquals(calls, 2);
+  }
+});
+
 Deno.test("pages may read where the host lets them", async () => {
   const open = setUp({ cors: "*" });
   const listed = setUp({ cors: ["https://a.example"] });

@@ -32,6 +32,15 @@ export function settle(
   }
 }
 
+/** The same `onError`, which throws nothing, now or later. */
+export function harmless(
+  onError: ((error: unknown) => unknown) | undefined,
+): (error: unknown) => void {
+  return (error) => {
+    settle(() => onError?.(error), undefined);
+  };
+}
+
 /** Queries of some databases are: they are made when they are awaited. */
 function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as Partial<PromiseLike<unknown>> | null | undefined)
