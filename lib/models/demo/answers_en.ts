@@ -1,7 +1,6 @@
 /** What the demo model knows, in English, and what it says of all else. */
 
-import type { Words } from "./dictionary.ts";
-import type { Answer } from "./words.ts";
+import type { Answer, Words } from "./dictionary.ts";
 
 const PLANETS = ["solar system", "planets", "sun and planets"];
 const HEADPHONES = [

@@ -1,7 +1,6 @@
 /** What the demo model knows, in Chinese, and what it says of all else. */
 
-import type { Words } from "./dictionary.ts";
-import type { Answer } from "./words.ts";
+import type { Answer, Words } from "./dictionary.ts";
 
 const PLANETS = ["太阳系", "行星", "八大行星"];
 const HEADPHONES = ["一副适合通勤的降噪耳机", "降噪耳机", "耳机", "主动降噪"];

@@ -27,6 +27,38 @@ export const DEMO_PROMPTS = {
   "demo:auth": "HTTP status 401",
 };
 
+/** Tokens a second. */
+export const SPEEDS = new Map([["slow", 3], ["long", 500], ["fast", 2_000]]);
+
+/** Why an answer stops that does not stop by itself. */
+export const FINISH_REASONS = new Map([
+  ["truncated", "length"],
+  ["filter", "content_filter"],
+]);
+
+/** What is refused at once: status, code and message. */
+export const FAILURES = new Map<string, [number, string, string]>([
+  ["rate-limit", [429, "rate_limit_exceeded", "Too many requests"]],
+  ["auth", [401, "invalid_api_key", "Incorrect API key provided"]],
+]);
+
+/** These end without a finish reason. */
+export const BROKEN = ["error", "silence", "cut", "breaks"];
+
+/** How many requests an answer takes that stops for length. */
+export const LENGTHS = 3;
+
+/** What it knows by heart. */
+export interface Answer {
+  topics: string[];
+  /** By the names of fields. */
+  fields: Record<string, unknown>;
+}
+
+/** What a topic may be dressed in: "the history of coffee" is about coffee. */
+export const DRESS =
+  /^(?:please )?(?:(?:introduce|describe|explain|what(?: is| are|['’]s)) )?(?:(?:the )?(?:history|story|basics|world) of )?(?:(?:an?|the) )?|^什么是|的?(?:历史|故事|由来|知识|奥秘|介绍|简介|科普)$|是什么$|是怎么回事$/g;
+
 /** Texts by what they are for; {} stands for the topic. */
 export type Words = Record<
   | ("title" | "paragraph" | "middle" | "aside" | "ending" | "sentence")
@@ -52,6 +84,15 @@ export const PLAIN = {
 
 /** What a text is about. */
 export type Kind = keyof Words | keyof typeof PLAIN | "blurb";
+
+/** The kinds of words that go together as they are listed. */
+export const ORDERED: Kind[] = [
+  ...["step", "ingredient", "amount"] as const,
+  ...["part", "value", "option"] as const,
+];
+
+/** The kinds that fill a longer text, and may be told by heart. */
+export const PROSE: Kind[] = ["sentence", "blurb", "paragraph"];
 
 /** What should harm a careless reader. */
 export const HOSTILE = [
@@ -101,3 +142,6 @@ export const NUMBERS: [pattern: RegExp, range: [number, number, number]][] = [
   [/minute|分钟|时长/, [10, 45, 0]],
   [/serving|份/, [2, 4, 0]],
 ];
+
+/** Any other number. */
+export const USUAL: [number, number, number] = [1, 100, 1];

@@ -1,6 +1,7 @@
 /** What the demo model says: a document for any schema, about any topic. */
 
-import { HOSTILE, type Kind, KINDS, NUMBERS, PLAIN } from "./dictionary.ts";
+import { HOSTILE, type Kind, KINDS, NUMBERS } from "./dictionary.ts";
+import { ORDERED, PLAIN, PROSE, USUAL } from "./dictionary.ts";
 import { chooseNumber } from "./number.ts";
 import { findAnswer, type Language, LANGUAGES, lookUp } from "./words.ts";
 import * as schemas from "../../schemas/schema.ts";
@@ -42,11 +43,6 @@ const TEXT_LENGTH = 10_000;
 /** What a document may cost: characters, and members of schemas looked at. */
 const BUDGET = 250_000;
 const NUMBER_COST = 30;
-/** The kinds of words that go together as they are listed. */
-const ORDERED = ["step", "ingredient", "amount", "part", "value", "option"];
-/** The kinds that fill a longer text, and may be told by heart. */
-const PROSE = ["sentence", "blurb", "paragraph"];
-const USUAL: [number, number, number] = [1, 100, 1];
 const BOOLEANS: unknown[] = [true, false];
 /** How long a paragraph is at least, without what stands at its end. */
 const PARAGRAPH = { zh: 275, en: 345 };

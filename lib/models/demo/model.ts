@@ -1,6 +1,13 @@
 /** The built-in model: a `fetch` that speaks Chat Completions. */
 
 import { type Clock, systemClock, type Timer } from "../../clock.ts";
+import {
+  BROKEN,
+  FAILURES,
+  FINISH_REASONS,
+  LENGTHS,
+  SPEEDS,
+} from "./dictionary.ts";
 import { writeDocument } from "./document.ts";
 import { LANGUAGES } from "./words.ts";
 import { checkSchema, DEFAULT_SCHEMA } from "../../schemas/schema.ts";
@@ -28,19 +35,6 @@ export interface DemoModelOptions {
 
 /** The first token takes as long as this many later ones: a third of a second. */
 const FIRST_TOKEN = 15;
-const SPEEDS = new Map([["slow", 3], ["long", 500], ["fast", 2_000]]);
-const FINISH_REASONS = new Map([
-  ["truncated", "length"],
-  ["filter", "content_filter"],
-]);
-const FAILURES = new Map<string, Parameters<typeof failure>>([
-  ["rate-limit", [429, "rate_limit_exceeded", "Too many requests"]],
-  ["auth", [401, "invalid_api_key", "Incorrect API key provided"]],
-]);
-/** These end without a finish reason. */
-const BROKEN = ["error", "silence", "cut", "breaks"];
-/** How many requests an answer takes that stops for length. */
-const LENGTHS = 3;
 /** In bytes, about. */
 const LONG_DOCUMENT = 200_000;
 const TOPIC = "科技发展新趋势";
