@@ -1058,7 +1058,6 @@ export class FieldStream {
   async #pause(delay, error, code) {
     if (this.#hurry) return;
     if (error) {
-      const attempt = this.#attempt;
       const { navigator } =
         /** @type {{ navigator?: { onLine?: boolean } }} */ (globalThis);
       const offline = navigator?.onLine === false;
@@ -1066,13 +1065,14 @@ export class FieldStream {
         // The network may be back without an event that says so.
         delay = 10_000;
         this.#fruitless = 0;
-      } else this.#attempt++;
+      }
       this.#tell("onConnection", {
         status: offline ? "offline" : "waiting",
-        attempt,
+        attempt: this.#attempt,
         delay,
         ...(code && { code }),
       });
+      if (!offline) this.#attempt++;
     }
     if (this.#left) return;
     await /** @type {Promise<void>} */ (new Promise((resolve) => {
@@ -1291,7 +1291,6 @@ class EventStreamParser {
    */
   *write(bytes) {
     let text = this.#decoder.decode(bytes, { stream: true });
-    if (text === "") return;
     if (this.#afterCR) text = text.replace(/^\n/, "");
     this.#afterCR = text.endsWith("\r");
     const lines = text.split(/\r\n?|\n/);
