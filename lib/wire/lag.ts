@@ -8,8 +8,13 @@ const PERIOD = 100;
 /** The longest that a pause becomes by lag, in milliseconds. */
 const LONGEST_PAUSE = 250;
 
-/** A pause is so many times the lag: most of the time is left for reading. */
+/**
+ * A pause is so many times the lag: most of the time is left for reading. What a
+ * collection of garbage takes, or another process, is none: by larger events a
+ * loop that is not too busy would only be later.
+ */
 const STRETCH = 4;
+const NO_LAG = 10;
 
 /** From how late on the loop serves everybody badly, in milliseconds. */
 const TOO_LATE = 1000;
@@ -64,7 +69,8 @@ export class Lag {
 
   /** Stretches a pause by what the loop is late, up to a quarter of a second. */
   stretch(pause: number): number {
-    return Math.max(pause, Math.min(LONGEST_PAUSE, STRETCH * this.#mean));
+    const lag = this.#mean - NO_LAG;
+    return Math.max(pause, Math.min(LONGEST_PAUSE, STRETCH * lag));
   }
 
   /**

@@ -31,8 +31,10 @@ Deno.test("a pause follows the lag, up to a quarter of a second, and back", () =
   const end = lag.watch();
   clock.tick(10_000);
   assertEquals(lag.stretch(16), 16);
-  lookLate(clock, 30, 20);
-  assertEquals(Math.round(lag.stretch(16)), 119);
+  lookLate(clock, 10, 20);
+  assertEquals(lag.stretch(16), 16);
+  lookLate(clock, 40, 40);
+  assertEquals(Math.round(lag.stretch(16)), 120);
   assertEquals(lag.stretch(500), 500);
   lookLate(clock, 900, 20);
   assertEquals(lag.stretch(16), 250);
