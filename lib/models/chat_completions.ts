@@ -40,11 +40,13 @@ export type ToError = (fault: Fault) => ModelError;
  * @param body A byte stream, where there are any: read so, it costs a sixth.
  * @param onPart Called with what the model says.
  * @param toError Makes what is thrown of an error that the provider tells of.
+ * @param signal Aborted when no more is wanted.
  */
 export async function readAnswer(
   body: ReadableStream<Uint8Array>,
   onPart: (part: Part) => void,
   toError: ToError,
+  signal: AbortSignal,
 ): Promise<void> {
   /** Parts that wait for their turn, as one of them is long. */
   const waiting: Part[] = [];
@@ -61,6 +63,10 @@ export async function readAnswer(
   }
   const decoder = new TextDecoder();
   const { read, cancel } = open(body);
+  // Deno 2.9 forgets with the next collection of garbage that fetch listens to a
+  // signal, and the provider would go on.
+  const hangUp = () => void cancel().catch(() => {});
+  signal.addEventListener("abort", hangUp);
   let buffer = new Uint8Array(READ_SIZE);
   let bytes = 0;
   try {
@@ -75,9 +81,11 @@ export async function readAnswer(
       bytes = 0;
       await turn();
     }
+    signal.throwIfAborted();
     answer.readEnd();
     await sayWaiting();
   } finally {
+    signal.removeEventListener("abort", hangUp);
     answer.sayThought();
     waiting.forEach(onPart);
     await cancel().catch(() => {});

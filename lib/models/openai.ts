@@ -100,6 +100,7 @@ export function createAsk(options: ModelOptions): Ask {
         response.body,
         onPart,
         (fault) => modelErrorOf(fault, context),
+        signal,
       );
     } catch (error) {
       if (error instanceof ModelError) throw error;
