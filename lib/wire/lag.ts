@@ -9,12 +9,20 @@ const PERIOD = 100;
 const LONGEST_PAUSE = 250;
 
 /**
- * A pause is so many times the lag: most of the time is left for reading. What a
- * collection of garbage takes, or another process, is none: by larger events a
- * loop that is not too busy would only be later.
+ * What a collection of garbage takes, or another process, is no lag: by larger
+ * events a loop that is not too busy would only be later.
  */
-const STRETCH = 4;
-const NO_LAG = 10;
+const NO_LAG = 4;
+
+/**
+ * While the loop is late a pause becomes longer with each look, from so many
+ * milliseconds on, and then shorter again. To follow the lag itself is not
+ * enough: a turn of a loop that is far behind need not take long, as what it has
+ * not come to waits in sockets.
+ */
+const FIRST_STRETCH = 10;
+const LONGER = 1.5;
+const SHORTER = 0.9;
 
 /** From how late on the loop serves everybody badly, in milliseconds. */
 const TOO_LATE = 1000;
@@ -41,6 +49,8 @@ export class Lag {
   #last = 0;
   /** The mean, in which the last looks weigh most. */
   #mean = 0;
+  /** How long a pause is by the lag. */
+  #pause = 0;
   /** How many looks in a row were far too late, and since when. */
   #tooLate = 0;
   #since = 0;
@@ -67,10 +77,9 @@ export class Lag {
       this.#clock.now() - this.#since >= ENDURING;
   }
 
-  /** Stretches a pause by what the loop is late, up to a quarter of a second. */
+  /** Stretches a pause while the loop is late, up to a quarter of a second. */
   stretch(pause: number): number {
-    const lag = this.#mean - NO_LAG;
-    return Math.max(pause, Math.min(LONGEST_PAUSE, STRETCH * lag));
+    return Math.max(pause, this.#pause);
   }
 
   /**
@@ -83,7 +92,11 @@ export class Lag {
     return () => {
       if (--this.#watchers > 0) return;
       this.#clock.clearTimeout(this.#timer);
-      this.#last = this.#mean = this.#tooLate = 0;
+      this.#last =
+        this.#mean =
+        this.#pause =
+        this.#tooLate =
+          0;
     };
   }
 
@@ -98,6 +111,11 @@ export class Lag {
     const lag = Math.min(late, this.#last, TOO_LATE);
     this.#last = late;
     this.#mean += (lag - this.#mean) / 4;
+    this.#pause = lag > NO_LAG
+      ? Math.min(LONGEST_PAUSE, Math.max(FIRST_STRETCH, LONGER * this.#pause))
+      : this.#pause < FIRST_STRETCH
+      ? 0
+      : SHORTER * this.#pause;
     if (late < TOO_LATE) this.#tooLate = 0;
     else if (this.#tooLate++ === 0) this.#since = this.#due;
     this.#lookLater();
