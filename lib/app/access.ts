@@ -2,7 +2,6 @@
 
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import { isIP, isIPv6 } from "node:net";
-import { setCookie } from "@std/http/cookie";
 import type { Config } from "./config.ts";
 
 /** Somebody who may. */
@@ -82,7 +81,11 @@ export class Access {
    * @param headers The response's, which get the cookie.
    * @returns Whether the token is one of ours.
    */
-  signIn(token: string, request: Request, headers: Headers): boolean {
+  async signIn(
+    token: string,
+    request: Request,
+    headers: Headers,
+  ): Promise<boolean> {
     if (this.#tokens.length === 0) return true;
     const owner = this.#ownerOfToken(token);
     const entry = this.#tokens.find((entry) => entry.owner === owner);
@@ -90,6 +93,8 @@ export class Access {
     // Behind a proxy that ends TLS, the page knows best how it was reached.
     const secure = this.#isSecure(request) ||
       request.headers.get("origin")?.startsWith("https:") === true;
+    // With the first who signs in, and not with the server's start.
+    const { setCookie } = await import("@std/http/cookie");
     setCookie(headers, {
       name: secure ? HOST_COOKIE : COOKIE,
       value: entry.session,

@@ -160,7 +160,7 @@ class Routes {
       status: 204,
       headers: { "cache-control": "no-store" },
     });
-    if (!this.#access.signIn(token, request, response.headers)) {
+    if (!await this.#access.signIn(token, request, response.headers)) {
       throw unauthorized();
     }
     return response;
