@@ -140,7 +140,8 @@ class Follower implements UnderlyingDefaultSource<Uint8Array> {
           if (this.#open && this.#isLate) await this.#pauseFor(0);
           continue;
         }
-        const rest = this.#lastEvent + this.#pauseLength - this.#clock.now();
+        const now = this.#clock.now();
+        const rest = this.#lastEvent + this.#pauseLength - now;
         if (rest > 0) {
           await this.#pauseFor(rest);
           continue;
@@ -158,8 +159,8 @@ class Follower implements UnderlyingDefaultSource<Uint8Array> {
         }
         const frames = this.#events.next();
         if (frames !== "") {
-          this.#lastEvent = this.#clock.now();
-          this.#send(controller, frames);
+          this.#lastEvent = now;
+          this.#send(controller, frames, now);
           return;
         }
         // Much text that shows nothing is read in turns, too.
@@ -260,6 +261,7 @@ class Follower implements UnderlyingDefaultSource<Uint8Array> {
   #send(
     controller: ReadableStreamDefaultController<Uint8Array>,
     frames: string,
+    now = this.#clock.now(),
   ): boolean {
     const sent = this.#text === undefined ? this.#formed(frames) : frames;
     if (sent === "") return false;
@@ -270,7 +272,7 @@ class Follower implements UnderlyingDefaultSource<Uint8Array> {
       if (this.#text === undefined) traffic.events += countEvents(frames);
     }
     controller.enqueue(bytes);
-    this.#lastByte = this.#clock.now();
+    this.#lastByte = now;
     return true;
   }
 
