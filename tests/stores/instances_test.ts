@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { makeGenerationId } from "../../lib/answers/id.ts";
 import type { TranscriptStore } from "../../lib/stores/store.ts";
 import {
+  type ModelCall,
   readEvents,
   ScriptedModel,
   type ServerEvent,
@@ -83,6 +84,18 @@ function ask(
   return fetch(`${server.url}/helloworld?prompt=hi&id=${id}`, { headers });
 }
 
+/** Asks on one, and follows there from the first event on. */
+async function begin(
+  { a, model }: Fleet,
+  id: string,
+  headers: Record<string, string> = {},
+): Promise<{ call: ModelCall; first: AsyncGenerator<ServerEvent> }> {
+  const called = model.nextCall();
+  const first = readEvents(await ask(a, id, headers));
+  await first.next();
+  return { call: await called, first };
+}
+
 function resume(server: TestServer, eventId: string): Promise<Response> {
   const headers = { "last-event-id": eventId };
   return fetch(`${server.url}/helloworld`, { headers });
@@ -156,15 +169,12 @@ engineTest(
 engineTest("whoever is not the owner gets nothing, anywhere", async (open) => {
   const accessTokens = ["0123456789abcdef", "fedcba9876543210"];
   await using fleet = await Fleet.start(open, { accessTokens });
-  const { a, b, model } = fleet;
+  const { b } = fleet;
   const [mine, other] = accessTokens.map((token) => ({
     authorization: `Bearer ${token}`,
   }));
   const id = makeGenerationId();
-  const called = model.nextCall();
-  const first = readEvents(await ask(a, id, mine));
-  await first.next();
-  const call = await called;
+  const { call, first } = await begin(fleet, id, mine);
   call.say('{"a":1');
   for (const headers of [other!, { ...other!, "last-event-id": `${id}.0` }]) {
     const response = await ask(b, id, headers);
@@ -189,10 +199,7 @@ engineTest(
     await using fleet = await Fleet.start(open);
     const { a, b, model } = fleet;
     const id = makeGenerationId();
-    const called = model.nextCall();
-    const events = readEvents(await ask(a, id));
-    await events.next();
-    const call = await called;
+    const { call, first: events } = await begin(fleet, id);
     const start = performance.now();
     const url = `${b.url}/helloworld?id=${id}`;
     assertEquals((await fetch(url, { method: "DELETE" })).status, 204);
@@ -243,10 +250,7 @@ engineTest(
     await using fleet = await Fleet.start(open);
     const { a, b, model } = fleet;
     const id = makeGenerationId();
-    const called = model.nextCall();
-    const first = readEvents(await ask(a, id));
-    await first.next();
-    const call = await called;
+    const { call, first } = await begin(fleet, id);
     call.say('{"a":"12');
     const { value } = await first.next();
     // At once, before it is stored.
@@ -352,10 +356,7 @@ Deno.test("while the store is away, what runs goes on, and nothing runs twice", 
   await using fleet = await Fleet.start(() => running.open());
   const { a, b, model } = fleet;
   const id = makeGenerationId();
-  const called = model.nextCall();
-  const first = readEvents(await ask(a, id));
-  await first.next();
-  const call = await called;
+  const { call, first } = await begin(fleet, id);
   const elsewhere = readEvents(await ask(b, id));
   await elsewhere.next();
   fleet.fault = "throws";
@@ -468,12 +469,9 @@ engineTest(
 
 engineTest("durable: nobody sees what is not stored", async (open) => {
   await using fleet = await Fleet.start(open, { durable: true });
-  const { a, b, model } = fleet;
+  const { a, b } = fleet;
   const id = makeGenerationId();
-  const called = model.nextCall();
-  const first = readEvents(await ask(a, id));
-  await first.next();
-  const call = await called;
+  const { call, first } = await begin(fleet, id);
   call.say('{"a":"1');
   assertEquals((await first.next()).value?.data.data, { a: "1" });
   fleet.fault = "throws";
