@@ -67,6 +67,7 @@ export async function readAnswer(
   // signal, and the provider would go on.
   const hangUp = () => void cancel().catch(() => {});
   signal.addEventListener("abort", hangUp);
+  if (signal.aborted) hangUp();
   let buffer = new Uint8Array(READ_SIZE);
   let bytes = 0;
   try {
