@@ -83,11 +83,20 @@ export class ServerProcess implements AsyncDisposable {
       `--allow-env=${names}`,
       "main.ts",
     ];
-    const line = [Deno.execPath(), ...args].map((arg) => `'${arg}'`).join(" ");
+    // `script` runs it by $SHELL, and a shell that stayed between the terminal and
+    // the server would end by the key that is typed: dash stays, bash does not.
+    const words = [Deno.execPath(), ...args].map((arg) => `'${arg}'`);
+    const line = `exec ${words.join(" ")}`;
     const process = new Deno.Command(terminal ? "script" : Deno.execPath(), {
       args: terminal ? ["-qec", line, "/dev/null"] : args,
       cwd: new URL("..", import.meta.url),
-      env: { ...none, HOST: "127.0.0.1", PORT: "0", ...settings },
+      env: {
+        ...none,
+        SHELL: "/bin/sh",
+        HOST: "127.0.0.1",
+        PORT: "0",
+        ...settings,
+      },
       stdin: terminal ? "piped" : "null",
       stdout: "piped",
       stderr: "inherit",
