@@ -7,6 +7,7 @@ import { isObject } from "../schemas/schema.ts";
 import { ModelError, type Part } from "./ask.ts";
 import { type Fault, faultIn } from "./failures.ts";
 import { wordOf } from "./finish_reasons.ts";
+import { Repetition } from "./repetition.ts";
 import { knownUsage } from "./usage.ts";
 
 /** How much is read at once, in bytes. */
@@ -24,6 +25,10 @@ export const TURN_BYTES = 1_048_576;
 /** How much text of one event is said at once, in UTF-16 units: some ms. */
 const SAID_AT_ONCE = 16_384;
 
+/** The longest event by which others are known, in UTF-16 units. */
+const LONGEST_KEPT = 4096;
+
+const LINE_FEED = 0x0a;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const BRACE = 0x7b;
@@ -61,7 +66,6 @@ export async function readAnswer(
       await turn();
     }
   }
-  const decoder = new TextDecoder();
   const { read, cancel } = open(body);
   // Deno 2.9 forgets with the next collection of garbage that fetch listens to a
   // signal, and the provider would go on.
@@ -74,7 +78,7 @@ export async function readAnswer(
     while (!answer.ended) {
       const { done, value } = await read(buffer);
       if (done) break;
-      answer.read(decoder.decode(value, { stream: true }), value.length);
+      answer.read(value);
       if (waiting.length > 0) await sayWaiting();
       buffer = new Uint8Array(value.buffer as ArrayBuffer);
       bytes += value.length;
@@ -160,6 +164,13 @@ class AnswerReader {
   readonly #onPart: (part: Part) => void;
   readonly #toError: ToError;
 
+  readonly #decoder = new TextDecoder();
+  readonly #repetition = new Repetition();
+
+  /** Whether what comes next begins an event. */
+  #isBetweenEvents = false;
+  /** The last chunk that was read, if it said a piece of content alone. */
+  #simple: { data: string; content: string } | undefined;
   /** The line that is being read, in pieces: joined once, at its end. */
   #line: string[] = [];
   /** Whether the last unit was a carriage return, so that a line feed is none. */
@@ -195,9 +206,25 @@ class AnswerReader {
   }
 
   /** Reads some of the body, cut anywhere. */
-  read(text: string, bytes: number): void {
+  read(bytes: Uint8Array): void {
+    const known = this.#isBetweenEvents
+      ? this.#repetition.textOf(bytes)
+      : undefined;
+    if (known !== undefined) {
+      this.#sayContent(known);
+      return;
+    }
+    this.#simple = undefined;
+    const text = this.#decoder.decode(bytes, { stream: true });
     this.#heard = false;
-    this.#silent += bytes;
+    this.#silent += bytes.length;
+    this.#readText(text);
+    this.#isBetweenEvents = bytes.at(-1) === LINE_FEED &&
+      this.#pending.length === 0 && this.#event === "";
+    if (this.#isBetweenEvents && this.#repetition.isCurious) this.#keep(text);
+  }
+
+  #readText(text: string): void {
     if (this.#returned || text.includes("\r")) text = this.#withLineFeeds(text);
     let from = 0;
     for (;;) {
@@ -221,6 +248,17 @@ class AnswerReader {
         `Cannot read on: the provider has sent ${this.#silent} bytes without a word`,
       );
     }
+  }
+
+  /** Keeps what was read, if it is one event that says a piece of content. */
+  #keep(text: string): void {
+    const { data, content } = this.#simple ?? { data: "", content: "" };
+    if (content === "" || text.length > LONGEST_KEPT) return;
+    if (text !== `data: ${data}\n\n`) return;
+    this.#repetition.keep(text, content, (event) => {
+      const chunk = parse(event.slice("data: ".length));
+      return chunk && this.#contentOnly(chunk);
+    });
   }
 
   /** Reads what has no end but that of the body. */
@@ -322,9 +360,8 @@ class AnswerReader {
     // The short way: most chunks are one piece of content, and nothing else.
     const content = this.#answering ? this.#contentOnly(chunk) : undefined;
     if (content !== undefined) {
-      this.#silent = 0;
-      this.#heard = true;
-      this.#onPart({ type: "text", text: content });
+      this.#simple = { data, content };
+      this.#sayContent(content);
       return;
     }
     const choice = Array.isArray(choices) ? this.#choiceOf(choices) : undefined;
@@ -336,6 +373,11 @@ class AnswerReader {
         (choice && faultIn({ error: choice.error }));
       if (fault !== undefined) throw this.#toError(fault);
     }
+  }
+
+  #sayContent(text: string): void {
+    this.#silent = 0;
+    this.#tell({ type: "text", text });
   }
 
   /** The content of a chunk that says nothing else; else `undefined`. */

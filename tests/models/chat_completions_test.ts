@@ -154,9 +154,17 @@ function cutAtRandom(bytes: Uint8Array, longest: number): Uint8Array[] {
   return pieces;
 }
 
+/** Cuts bytes behind each line that is empty, as most providers send them. */
+function cutAtEvents(bytes: Uint8Array): Uint8Array[] {
+  const text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
+  return text.split(/(?<=\n\n|\r\n\r\n|\r\r)/).map((event) =>
+    encoder.encode(event)
+  );
+}
+
 Deno.test("a provider's stream is read the same in one piece, byte by byte and cut anywhere", async () => {
   for (const [name, stream] of streams()) {
-    const cuts = [[stream], cutAtRandom(stream, 1)];
+    const cuts = [[stream], cutAtRandom(stream, 1), cutAtEvents(stream)];
     for (const longest of [2, 7, 50, 500]) {
       cuts.push(cutAtRandom(stream, longest));
     }
