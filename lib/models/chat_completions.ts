@@ -10,8 +10,11 @@ import { wordOf } from "./finish_reasons.ts";
 import { Repetition } from "./repetition.ts";
 import { knownUsage } from "./usage.ts";
 
-/** How much is read at once, in bytes. */
-const READ_SIZE = 65536;
+/**
+ * How much is read at once, in bytes: more than a provider writes at once. Every
+ * answer that is waited for holds so much.
+ */
+const READ_SIZE = 16_384;
 
 /**
  * How much a provider may send without saying a word, in bytes: an event may
