@@ -85,6 +85,14 @@ export class StreamValidation {
    */
   feed(operations: Operation[]): void {
     if (this.#isLost || operations.length === 0) return;
+    const [first] = operations;
+    // A string that goes on, as most do, waits for nothing.
+    if (
+      first!.op === "append" && operations.length === 1 &&
+      this.#waiting.length === 0
+    ) {
+      return this.#append(first!.value);
+    }
     this.#waiting.push(operations);
     this.#waitingCount += operations.length;
     for (let slices = 0; slices < SLICES_AT_ONCE; slices++) {
@@ -132,15 +140,36 @@ export class StreamValidation {
   *read(operations: Operation[]): Generator<void> {
     for (const operation of operations) {
       if (operation.op === "remove") this.#hasDuplicates = true;
-      if (this.#hasDuplicates || this.#hasStopped) continue;
+      if (this.#isOver) continue;
       try {
         yield* this.#take(operation);
         const { meter } = this.#judge;
         if (meter.due) yield* meter.pause();
       } catch (error) {
-        if (!(error instanceof Stop)) throw error;
-        this.#hasStopped = true;
+        this.#stopAt(error);
       }
+    }
+  }
+
+  /** Whether nothing is judged any more. */
+  get #isOver(): boolean {
+    return this.#hasDuplicates || this.#hasStopped;
+  }
+
+  #stopAt(error: unknown): void {
+    if (!(error instanceof Stop)) throw error;
+    this.#hasStopped = true;
+  }
+
+  /** A string goes on. */
+  #append(value: string): void {
+    if (this.#isOver) return;
+    const before = this.#text!.length;
+    this.#text += value;
+    try {
+      this.#judge.peek(this.#text!.length, before);
+    } catch (error) {
+      this.#stopAt(error);
     }
   }
 
@@ -163,12 +192,8 @@ export class StreamValidation {
         } else judge.atom(value as Scalar);
         return;
       }
-      case "append": {
-        const before = this.#text!.length;
-        this.#text += operation.value;
-        judge.peek(this.#text!.length, before);
-        return;
-      }
+      case "append":
+        return this.#append(operation.value);
       case "complete":
         if (this.#text === undefined) {
           this.#open.pop();
