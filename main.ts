@@ -6,11 +6,12 @@ import {
 } from "./lib/app/config.ts";
 import { openStore } from "./lib/app/store.ts";
 import { createHandler } from "./lib/app/handler.ts";
-import { Telemetry } from "./lib/app/telemetry.ts";
+import type { Telemetry } from "./lib/app/telemetry.ts";
 import { loadClient } from "./lib/models/openai.ts";
 import { openai } from "./lib/openai.ts";
 import { createFieldStreams, type FinishedAnswer } from "./lib/server.ts";
 import type { TranscriptStore } from "./lib/stores/store.ts";
+import { loadNegotiator } from "./lib/wire/negotiation.ts";
 
 /** The pause after which the server listens again, in milliseconds. */
 const LISTEN_AGAIN = 1000;
@@ -130,11 +131,7 @@ export async function createProgram(): Promise<Program> {
   surviveErrors(onError);
 
   const store = await openStoreOrExit(config, redact);
-  const telemetry = new Telemetry({
-    baseURL: config.model.baseURL,
-    // Several workers listen on one port: each tells its own figures.
-    labels: { worker: crypto.randomUUID().slice(0, 8) },
-  });
+  const telemetry = await loadTelemetry(config);
   const streams = createFieldStreams({
     ask: openai(config.model),
     observer: telemetry,
@@ -173,17 +170,37 @@ export async function createProgram(): Promise<Program> {
         ...{ event: "prompt", id, prompt },
       });
     },
-    onRefusal: (code) => telemetry.onRefusal(code),
-    metrics: config.metrics ? () => telemetry.format() : undefined,
+    onRefusal: (code) => telemetry?.onRefusal(code),
+    metrics: config.metrics ? () => telemetry!.format() : undefined,
   });
 
-  setTimeout(() => loadClient().catch(onError), LOAD_AFTER);
+  setTimeout(() => {
+    for (const load of [loadClient, loadNegotiator]) load().catch(onError);
+  }, LOAD_AFTER);
 
   async function drain(): Promise<void> {
     await streams.drain();
     await store?.close();
   }
   return { config, handler, log, onError, drain };
+}
+
+/**
+ * Spans and figures, where anybody gets them: OpenTelemetry's API is not small,
+ * and knows before the program begins whether there is an exporter.
+ */
+async function loadTelemetry(
+  { metrics, model }: Config,
+): Promise<Telemetry | undefined> {
+  if (!metrics && !(Symbol.for("opentelemetry.js.api.1") in globalThis)) {
+    return undefined;
+  }
+  const { Telemetry } = await import("./lib/app/telemetry.ts");
+  return new Telemetry({
+    baseURL: model.baseURL,
+    // Several workers listen on one port: each tells its own figures.
+    labels: { worker: crypto.randomUUID().slice(0, 8) },
+  });
 }
 
 /**

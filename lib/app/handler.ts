@@ -73,7 +73,11 @@ class Routes {
       response = await this.#route(request, info);
     } catch (error) {
       this.#options.onRefusal?.(codeOf(error));
-      response = failureResponse(error, request, this.#options.onError);
+      response = await failureResponse(
+        error,
+        request,
+        this.#options.onError,
+      );
     }
     response.headers.set("x-content-type-options", "nosniff");
     response.headers.set("referrer-policy", "no-referrer");

@@ -154,7 +154,7 @@ export class Addresses implements FieldStreams {
       const told = error instanceof StoreError ? unreachable() : error;
       const { observer, onError } = this.#options;
       guarded(() => observer?.onRefusal?.(codeOf(told)), onError);
-      return failureResponse(told, request, onError);
+      return await failureResponse(told, request, onError);
     }
   }
 
@@ -168,7 +168,7 @@ export class Addresses implements FieldStreams {
     }
     const url = new URL(request.url);
     if (request.method === "DELETE") return this.#stop(url, visit);
-    const form = preferredForm(request, visit.format);
+    const form = await preferredForm(request, visit.format);
     if (request.method === "HEAD") {
       return new Response(null, { headers: headersOf(form) });
     }
@@ -179,6 +179,7 @@ export class Addresses implements FieldStreams {
     if (isOver && form !== "snapshot") {
       return new Response(null, { status: 204 });
     }
+    const language = await preferredLanguage(request);
     const { generations, instances } = this.#options;
     const wanted = id ?? position?.generation ?? "";
     let found: Answer | undefined = generations.get(wanted);
@@ -190,7 +191,6 @@ export class Addresses implements FieldStreams {
     if (isOver && known === undefined) {
       return new Response(null, { status: 204 });
     }
-    const language = preferredLanguage(request);
     const asked: Asked = { request, url, visit, form, shortIds, language };
     if (known !== undefined) {
       if (position === undefined) await this.#compare(known, asked);

@@ -66,12 +66,12 @@ function errorResponse(
 }
 
 /** The response that tells of anything thrown; what nobody expected, `onError` hears. */
-export function failureResponse(
+export async function failureResponse(
   error: unknown,
   request: Request,
   onError: ((error: unknown) => void) | undefined,
-): Response {
-  const language = preferredLanguage(request);
+): Promise<Response> {
+  const language = await preferredLanguage(request);
   if (error instanceof HttpError) return errorResponse(error, language);
   onError?.(error);
   return errorResponse(

@@ -592,11 +592,13 @@ Deno.test("while draining nothing starts, and what there is can be followed", as
   await using _ = server;
   // This one's body is still on its way when the draining begins.
   const body = new TransformStream<Uint8Array, Uint8Array>();
+  const open = server.budgets.openStreams;
   const slow = ask(server, `/helloworld?id=${gone}`, {
     method: "POST",
     headers: { "Content-Type": "application/json" },
     body: body.readable,
   });
+  await until(() => server.budgets.openStreams > open);
   const drained = server.generations.drain();
   const writer = body.writable.getWriter();
   await writer.write(new TextEncoder().encode("{}"));

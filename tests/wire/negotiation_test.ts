@@ -5,7 +5,7 @@ import {
 } from "../../lib/wire/negotiation.ts";
 import type { Form, Format } from "../../lib/wire/forms.ts";
 
-Deno.test("a client gets the form that weighs more for it, else the stream", () => {
+Deno.test("a client gets the form that weighs more for it, else the stream", async () => {
   for (
     const [accept, expected] of [
       [undefined, "events"],
@@ -32,19 +32,19 @@ Deno.test("a client gets the form that weighs more for it, else the stream", () 
   ) {
     const headers = new Headers(accept === undefined ? [] : { accept });
     const request = new Request("http://localhost/", { headers });
-    assertEquals(preferredForm(request), expected, accept);
+    assertEquals(await preferredForm(request), expected, accept);
   }
 });
 
 const polls = Array(3).fill("snapshot");
 
 /** What a client with this header gets at an address of this format. */
-function formFor(accept: string, own: Format): Form {
+function formFor(accept: string, own: Format): Promise<Form> {
   const headers = new Headers(accept === "" ? [] : { accept });
   return preferredForm(new Request("http://localhost/", { headers }), own);
 }
 
-Deno.test("a client gets lines where it names them, and the address's own form where it does not say", () => {
+Deno.test("a client gets lines where it names them, and the address's own form where it does not say", async () => {
   for (
     const [accept, atEvents, atLines, atText] of [
       ["", "events", "ndjson", "text"],
@@ -67,9 +67,9 @@ Deno.test("a client gets lines where it names them, and the address's own form w
   ) {
     assertEquals(
       [
-        formFor(accept, "events"),
-        formFor(accept, "ndjson"),
-        formFor(accept, "text"),
+        await formFor(accept, "events"),
+        await formFor(accept, "ndjson"),
+        await formFor(accept, "text"),
       ],
       [atEvents, atLines, atText],
       accept,
@@ -77,7 +77,7 @@ Deno.test("a client gets lines where it names them, and the address's own form w
   }
 });
 
-Deno.test("a client hears English where it weighs more than Chinese, else Chinese", () => {
+Deno.test("a client hears English where it weighs more than Chinese, else Chinese", async () => {
   for (
     const [accept, expected] of [
       [undefined, "zh"],
@@ -110,6 +110,6 @@ Deno.test("a client hears English where it weighs more than Chinese, else Chines
       accept === undefined ? [] : { "accept-language": accept },
     );
     const request = new Request("http://localhost/", { headers });
-    assertEquals(preferredLanguage(request), expected, accept);
+    assertEquals(await preferredLanguage(request), expected, accept);
   }
 });
