@@ -1080,3 +1080,29 @@ Deno.test("the demo model does nothing unless it is read", async () => {
   assertEquals(clock.pending, 0);
   await response.body!.cancel();
 });
+
+Deno.test("a dish is for as many as the topic says", () => {
+  const schema = checkSchema({
+    type: "object",
+    properties: { servings: { type: "integer" } },
+    required: ["servings"],
+  });
+  for (
+    const [language, topic, servings] of [
+      ["en", "Pancakes for four", 4],
+      ["en", "Pancakes for 12 people", 12],
+      ["en", "pancakes for Six", 6],
+      ["zh", "三人份的薄饼", 3],
+      ["zh", "4人份薄饼", 4],
+      ["zh", "两位的晚餐", 2],
+    ] as const
+  ) {
+    const options = { language, topic, random: () => 0.99 };
+    assertEquals(writeDocument(schema, options), { servings }, topic);
+  }
+  // What is for nobody in number is for as many as usual.
+  for (const topic of ["Pancakes for constructor", "Pancakes", "Pan for 0"]) {
+    const options = { language: "en", topic, random: () => 0.5 } as const;
+    assertEquals(writeDocument(schema, options), { servings: 3 }, topic);
+  }
+});

@@ -143,5 +143,11 @@ export const NUMBERS: [pattern: RegExp, range: [number, number, number]][] = [
   [/serving|份/, [2, 4, 0]],
 ];
 
+/** For how many it is to be, in words. */
+export const GUESTS = new Map(Object.entries({
+  ...{ one: 1, two: 2, three: 3, four: 4, five: 5, six: 6, eight: 8, ten: 10 },
+  ...{ 一: 1, 两: 2, 二: 2, 三: 3, 四: 4, 五: 5, 六: 6, 八: 8, 十: 10 },
+}));
+
 /** Any other number. */
 export const USUAL: [number, number, number] = [1, 100, 1];

@@ -3,7 +3,13 @@
 import { HOSTILE, type Kind, KINDS, NUMBERS } from "./dictionary.ts";
 import { ORDERED, PLAIN, PROSE, USUAL } from "./dictionary.ts";
 import { chooseNumber } from "./number.ts";
-import { findAnswer, type Language, LANGUAGES, lookUp } from "./words.ts";
+import {
+  findAnswer,
+  guestsIn,
+  type Language,
+  LANGUAGES,
+  lookUp,
+} from "./words.ts";
 import * as schemas from "../../schemas/schema.ts";
 
 type JsonSchema = schemas.JsonSchema;
@@ -91,7 +97,8 @@ class Writer {
     if (options.hostile || options.repeat) return;
     const names = Object.keys(root.properties ?? {});
     const answer = findAnswer(options.topic, options.language, names);
-    this.known = { questions, ...answer };
+    const servings = guestsIn(options.topic);
+    this.known = { questions, servings, ...answer };
   }
 
   value(given: unknown, outer: Place): unknown {

@@ -2,7 +2,7 @@
 
 import * as en from "./answers_en.ts";
 import * as zh from "./answers_zh.ts";
-import { type Answer, DRESS } from "./dictionary.ts";
+import { type Answer, DRESS, GUESTS } from "./dictionary.ts";
 
 /** By language: what it says. */
 export const LANGUAGES = { zh, en };
@@ -36,4 +36,12 @@ export function findAnswer(
   return LANGUAGES[language].ANSWERS
     .filter(({ topics }) => topics.some((one) => one.toLowerCase() === bare))
     .toSorted((a, b) => known(b) - known(a))[0]?.fields ?? {};
+}
+
+/** For how many a topic says that it is to be, if it does. */
+export function guestsIn(topic: string): number | undefined {
+  const [, en, zh] =
+    /\bfor (\w+)(?: people)?$|(\d+|\p{sc=Han})[人位]/iu.exec(topic) ?? [];
+  const word = (en ?? zh ?? "").toLowerCase();
+  return /^[1-9]\d?$/.test(word) ? Number(word) : GUESTS.get(word);
 }
