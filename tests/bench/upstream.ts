@@ -33,6 +33,7 @@ const decoder = new TextDecoder("latin1");
 
 /** How many characters `clock` tokens have: a mark, and microseconds. */
 const CLOCK_TOKEN = 12;
+const MARK = "~";
 
 async function serve(connection: Deno.TcpConn): Promise<void> {
   connection.setNoDelay(true);
@@ -97,7 +98,7 @@ async function answer(to: Deno.TcpConn, script: Script): Promise<void> {
     }
     let due = performance.now() + Math.random() * interval;
     while (true) {
-      await sleep(due - performance.now());
+      await moment(due);
       const { done, value } = frames.next();
       if (done) break;
       await write(to, value);
@@ -126,13 +127,21 @@ export function answerText({ kind, size }: Script): string {
   return kind === "report" ? report(size) : article(size);
 }
 
+/** The frame with the time is the same one each time: one is written at a time. */
 function* clockFrames({ size, head = 0 }: Script): Generator<Uint8Array> {
   yield encodeChunk(event({ role: "assistant", content: "" }));
   yield encodeChunk(event({ content: `{"text":"${"x".repeat(head)}` }));
+  const frame = encodeChunk(event({ content: MARK.padEnd(CLOCK_TOKEN, "0") }));
+  const from = frame.lastIndexOf(MARK.charCodeAt(0)) + 1;
+  const end = from + CLOCK_TOKEN - MARK.length;
   for (let sent = 0; sent < size; sent += CLOCK_TOKEN) {
     const now = Math.round((performance.timeOrigin + performance.now()) * 1000);
-    const token = `~${now.toString(36).padStart(CLOCK_TOKEN - 1, "0")}`;
-    yield encodeChunk(event({ content: token }));
+    const digits = now.toString(36);
+    const place = end - digits.length;
+    for (let at = 0; at < digits.length; at++) {
+      frame[place + at] = digits.charCodeAt(at);
+    }
+    yield frame;
   }
   yield encodeChunk(event({ content: '"}' }));
   yield* last().map(encodeChunk);
@@ -186,8 +195,30 @@ async function write(to: Deno.TcpConn, bytes: Uint8Array): Promise<void> {
   while (bytes.length > 0) bytes = bytes.subarray(await to.write(bytes));
 }
 
-function sleep(delay: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, Math.max(delay, 0)));
+/** What is waited for, by the millisecond: thousands of timers would cost more. */
+const moments = new Map<number, PromiseWithResolvers<void>>();
+let passed = 0;
+
+/** Resolves when it is so late, by `performance.now()`, or a millisecond later. */
+function moment(time: number): Promise<void> {
+  const tick = Math.max(Math.ceil(time), passed + 1);
+  let waited = moments.get(tick);
+  if (waited === undefined) {
+    if (moments.size === 0) setTimeout(pass, 1);
+    moments.set(tick, waited = Promise.withResolvers());
+  }
+  return waited.promise;
+}
+
+function pass(): void {
+  const now = Math.floor(performance.now());
+  for (const [tick, { resolve }] of moments) {
+    if (tick > now) continue;
+    moments.delete(tick);
+    resolve();
+  }
+  passed = now;
+  if (moments.size > 0) setTimeout(pass, 1);
 }
 
 if (import.meta.main) {
