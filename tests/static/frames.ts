@@ -72,10 +72,16 @@ async function measure(
     await phase("complete");
     const times = await page.evaluate("globalThis.frameTimes") as number[];
     const gaps = times.slice(1).map((time, index) => time - times[index]!);
+    const late = gaps.flatMap((gap, index) => {
+      const second = (times[index]! - times[0]!) / 1000;
+      return gap > LATE
+        ? [`${gap.toFixed(1)} ms in second ${second.toFixed(1)}`]
+        : [];
+    });
     console.log(
       `${name}: ${await page.evaluate(length)} characters, ${gaps.length} ` +
-        `frames, ${gaps.filter((gap) => gap > LATE).length} of them more ` +
-        `than ${LATE} ms after the last; ${distribution(gaps)}`,
+        `frames, ${late.length} of them more than ${LATE} ms after the last` +
+        `${late.map((each) => `, ${each}`).join("")}; ${distribution(gaps)}`,
     );
   }, {
     language,
