@@ -63,12 +63,12 @@ const odd = fc.constantFrom(
 );
 
 /** What may come before an event, and changes what it means. */
-const halves = fc.constantFrom(
+const HALVES = [
   ...["event: error\n", "data: {", "data: [\n", "data: ", "\r", ": a"].map((
     text,
   ) => encoder.encode(text)),
   new Uint8Array([0xe4]),
-);
+];
 
 const pieces: fc.Arbitrary<Piece[]> = fc.array(
   fc.tuple(
@@ -85,7 +85,7 @@ const pieces: fc.Arbitrary<Piece[]> = fc.array(
       fc.tuple(fc.nat(), fc.nat(), fc.constantFrom(0xff, 0xe4, 0x22, 0x0a, 1)),
       { freq: 4 },
     ),
-    fc.option(halves, { freq: 3 }),
+    fc.option(fc.constantFrom(...HALVES), { freq: 3 }),
   ),
   { minLength: 1, maxLength: 6 },
 ).map((runs) =>
@@ -102,25 +102,37 @@ const pieces: fc.Arbitrary<Piece[]> = fc.array(
   })
 );
 
+/** Reads pieces as they are, and each in two: that is to be the same. */
+async function checkPieces(pieces: Piece[], at: number): Promise<void> {
+  const all = [...pieces, encoder.encode(finish)];
+  const inTwo = all.flatMap((piece) => [
+    piece.subarray(0, at),
+    piece.subarray(at),
+  ]);
+  const [whole, cut] = [await answerTo(...all), await answerTo(...inTwo)];
+  assertEquals(whole.parts, cut.parts);
+  assertEquals(whole.ignored, cut.ignored);
+  assertEquals(whole.error?.message, cut.error?.message);
+}
+
 Deno.test("what a read brings means the same as if it came in two", async () => {
   await fc.assert(
-    fc.asyncProperty(
-      pieces,
-      fc.integer({ min: 1, max: 9 }),
-      async (pieces, at) => {
-        const all = [...pieces, encoder.encode(finish)];
-        const inTwo = all.flatMap((piece) => [
-          piece.subarray(0, at),
-          piece.subarray(at),
-        ]);
-        const [whole, cut] = [await answerTo(...all), await answerTo(...inTwo)];
-        assertEquals(whole.parts, cut.parts);
-        assertEquals(whole.ignored, cut.ignored);
-        assertEquals(whole.error?.message, cut.error?.message);
-      },
-    ),
+    fc.asyncProperty(pieces, fc.integer({ min: 1, max: 9 }), checkPieces),
     { numRuns: 500 },
   );
+});
+
+Deno.test("what came before an event counts, also where the event is known", async () => {
+  const event = (content: string) =>
+    encoder.encode(shapes["as most do"]!(JSON.stringify(content), 0));
+  for (const half of HALVES) {
+    for (const last of [event("d"), encoder.encode('data: {"x":1}\n\n')]) {
+      await checkPieces(
+        [event("a"), event("b"), half, event("c"), last],
+        5,
+      );
+    }
+  }
 });
 
 /** How often JSON is parsed while something goes on. */
