@@ -1,6 +1,10 @@
 // The same program for `deno serve --parallel`: as many workers in one process,
 // which share what the setting STORE names. `deno task serve` starts it.
 
+// Loaded before anything is loaded on demand: where workers do that side by side,
+// Deno 2.9 may look for a package of npm's, here the client of Redis, which can
+// do without this one, where it is not.
+import "@opentelemetry/api";
 import { announce, createProgram, LAST_WORDS, onStop } from "./main.ts";
 
 /** How many workers there are, this one included. */
