@@ -125,10 +125,12 @@ class Follower implements UnderlyingDefaultSource<Uint8Array> {
         this.#begun = true;
         if (this.#send(controller, this.#beginning())) return;
       }
-      // The clock costs as much as all else here: it is looked at once.
+      // When it was woken, unless it has waited since: one look at the clock is
+      // enough for an event, each of them is an operation of the runtime's.
       let woken: number | undefined;
       while (this.#open) {
         if (this.#events.skip()) {
+          woken = undefined;
           await this.#pauseFor(0);
           continue;
         }

@@ -6,8 +6,8 @@ import type { Language } from "../language.ts";
 import type { Form, Format } from "./forms.ts";
 
 /**
- * Loads what reads such headers, which takes as long as an empty server takes to
- * start: with the first header, unless somebody calls it before.
+ * Loads what reads such headers, which takes half as long as an empty server
+ * takes to start: with the first header, unless somebody calls it before.
  */
 export async function loadNegotiator(): Promise<typeof Negotiator> {
   // @ts-types="@types/negotiator"
