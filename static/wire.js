@@ -9,8 +9,12 @@
 import { element } from "./dom.js";
 
 const shown = 300;
-/** The newest are in sight; the others are laid out and painted once they are. */
-const recent = 60;
+/**
+ * The lines stand in lists of this many. All but the last two lists are laid
+ * out and painted once they are in sight; for each line by itself a browser
+ * takes longer to find out than the painting would.
+ */
+const listSize = 30;
 /** Milliseconds between two updates: painting hundreds of lines is work. */
 const updates = 80;
 /** Of one event's text; the rest is only counted. */
@@ -20,25 +24,28 @@ const shownCharacters = 600;
 const chunk = '{"status":"chunk","data":';
 
 export class WireList {
-  #list;
+  #root;
   #note;
   /** @type {HTMLElement[]} */
   #queue = [];
+  /** Of the lines on the page. */
+  #count = 0;
   #timer = /** @type {ReturnType<typeof setTimeout> | undefined} */ (undefined);
   #frame = 0;
 
   /**
-   * @param {HTMLElement} list
+   * @param {HTMLElement} root
    * @param {HTMLElement} note Says that there were more.
    */
-  constructor(list, note) {
-    this.#list = list;
+  constructor(root, note) {
+    this.#root = root;
     this.#note = note;
   }
 
   clear() {
     this.#queue = [];
-    this.#list.replaceChildren();
+    this.#root.replaceChildren();
+    this.#count = 0;
     this.#note.hidden = true;
   }
 
@@ -86,17 +93,24 @@ export class WireList {
     clearTimeout(this.#timer);
     cancelAnimationFrame(this.#frame);
     this.#timer = undefined;
-    const list = this.#list;
-    list.append(...this.#queue);
-    let old = list.children[list.childElementCount - recent - 1];
-    for (; old && !old.classList.contains("old");) {
-      old.classList.add("old");
-      old = /** @type {Element} */ (old.previousElementSibling);
-    }
+    for (const item of this.#queue) this.#lastList().append(item);
+    this.#count += this.#queue.length;
     this.#queue = [];
-    while (list.childElementCount > shown) {
-      list.firstElementChild?.remove();
+    for (; this.#count > shown; this.#count--) {
+      const oldest = this.#root.firstElementChild;
+      oldest?.firstElementChild?.remove();
+      if (!oldest?.hasChildNodes()) oldest?.remove();
       this.#note.hidden = false;
     }
+  }
+
+  /** With room for one more. */
+  #lastList() {
+    const last = this.#root.lastElementChild;
+    if (last && last.childElementCount < listSize) return last;
+    last?.previousElementSibling?.classList.add("old");
+    const list = element("ol");
+    this.#root.append(list);
+    return list;
   }
 }

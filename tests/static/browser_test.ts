@@ -53,9 +53,9 @@ browserTest(
     assert(Number(await text("#n-events")) >= 4);
     assert((await text("#wire")).includes('"complete":["/title"]'));
     // The last offset that the events tell is the count that is shown.
-    await shows("#wire li:last-child .offset", "end");
+    await shows("#wire ol:last-child li:last-child .offset", "end");
     assertEquals(
-      await text("#wire li:nth-last-child(2) .offset"),
+      await text("#wire ol:last-child li:nth-last-child(2) .offset"),
       String(articleText.length),
     );
     // All events are there: nobody need be told how many are shown.
@@ -885,7 +885,9 @@ browserTest(
     call.end();
     await phase("complete");
     assert(await text(".lead .value") === summary);
-    assert(Number(await page.evaluate("wire.childElementCount")) <= 300);
+    assert(
+      Number(await page.evaluate(`wire.querySelectorAll("li").length`)) <= 300,
+    );
     assertEquals(
       await page.$("#wire-note:not([hidden])") !== null,
       Number((await text("#n-events")).replace(",", "")) > 300,
