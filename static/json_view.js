@@ -9,6 +9,7 @@
 
 import { applyDelta } from "./apply_delta.js";
 import { element } from "./dom.js";
+import { Redraw } from "./redraw.js";
 
 /** @typedef {import("./apply_delta.js").Delta} Delta */
 
@@ -34,7 +35,7 @@ export class JsonView {
   /** Text that is not on the page yet. */
   #pending = "";
   #tail = document.createTextNode("");
-  #frame = 0;
+  #redraw = new Redraw(() => this.#flush());
   #isShown = false;
 
   /** @param {HTMLElement} root */
@@ -43,8 +44,7 @@ export class JsonView {
   }
 
   clear() {
-    cancelAnimationFrame(this.#frame);
-    this.#frame = 0;
+    this.#redraw.cancel();
     this.#open = [];
     this.#state = undefined;
     this.#pending = "";
@@ -75,7 +75,7 @@ export class JsonView {
 
   #draw() {
     if (!this.#isShown || this.#state === undefined) return;
-    this.#frame ||= requestAnimationFrame(() => this.#flush());
+    this.#redraw.request();
   }
 
   /**
@@ -130,7 +130,6 @@ export class JsonView {
   }
 
   #flush() {
-    this.#frame = 0;
     for (let text = this.#pending; text !== "";) {
       if (!this.#tail.isConnected) {
         this.#root.append(element("div", "", this.#tail));

@@ -1,6 +1,6 @@
 /**
  * Shows an answer of any shape while it grows. Deltas are collected and put on
- * the page once per frame; text is appended, never rewritten, and always text:
+ * the page together; text is appended, never rewritten, and always text:
  * no markup from a model is ever parsed.
  *
  * @module
@@ -9,6 +9,7 @@
 /// <reference lib="dom" />
 
 import { element } from "./dom.js";
+import { Redraw } from "./redraw.js";
 
 /** @typedef {import("./apply_delta.js").Delta} Delta */
 
@@ -73,7 +74,7 @@ export class AnswerView {
   #slot;
   /** @type {Delta[]} */
   #queue = [];
-  #frame = 0;
+  #redraw = new Redraw(() => this.flush());
   /** Texts with something pending. @type {Set<Field>} */
   #grown = new Set();
   /** @type {Field | undefined} */
@@ -111,8 +112,7 @@ export class AnswerView {
    * @param {boolean} [isGuess] Whether others may come in their place.
    */
   prepare(schema, isGuess = false) {
-    cancelAnimationFrame(this.#frame);
-    this.#frame = 0;
+    this.#redraw.cancel();
     this.#queue = [];
     this.#following = true;
     this.#guessing = isGuess;
@@ -138,7 +138,7 @@ export class AnswerView {
     this.#queue.push(delta);
     // A browser that translates the page is to wait until it is all there.
     this.#root.translate = false;
-    this.#frame ||= requestAnimationFrame(() => this.flush());
+    this.#redraw.request();
   }
 
   /** Empties the view when the deltas before have been shown. */
@@ -149,8 +149,7 @@ export class AnswerView {
 
   /** Puts on the page what has been collected. */
   flush() {
-    cancelAnimationFrame(this.#frame);
-    this.#frame = 0;
+    this.#redraw.cancel();
     const queue = this.#queue;
     if (queue.length === 0) return;
     this.#queue = [];

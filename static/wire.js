@@ -7,6 +7,7 @@
 /// <reference lib="dom" />
 
 import { element } from "./dom.js";
+import { Redraw } from "./redraw.js";
 
 const shown = 300;
 /**
@@ -30,8 +31,7 @@ export class WireList {
   #queue = [];
   /** Of the lines on the page. */
   #count = 0;
-  #timer = /** @type {ReturnType<typeof setTimeout> | undefined} */ (undefined);
-  #frame = 0;
+  #redraw = new Redraw(() => this.flush(), updates);
 
   /**
    * @param {HTMLElement} root
@@ -82,17 +82,12 @@ export class WireList {
       this.#queue.shift();
       this.#note.hidden = false;
     }
-    this.#timer ??= setTimeout(
-      () => this.#frame = requestAnimationFrame(() => this.flush()),
-      updates,
-    );
+    this.#redraw.request();
   }
 
   /** Shows what has been added. */
   flush() {
-    clearTimeout(this.#timer);
-    cancelAnimationFrame(this.#frame);
-    this.#timer = undefined;
+    this.#redraw.cancel();
     for (const item of this.#queue) this.#lastList().append(item);
     this.#count += this.#queue.length;
     this.#queue = [];
