@@ -30,7 +30,8 @@ const PART_OF_FENCE = /^\s*(?:`{0,3}|```[\w-]{0,32}[ \t]*\r?)$/;
  *
  * What tells it is whether the text is JSON if it goes on at once; and if it is,
  * whether it begins with as much of what was written last as is no accident.
- * Where values of an array are alike, an accident is possible.
+ * Where values of an array are alike, an accident is possible: literals and single
+ * digits that come again are taken for values.
  *
  * The work is linear in the text before and in what is held back, but for a
  * bounded search.
@@ -149,6 +150,9 @@ export class Seam {
 
   /** What it begins with that the text before ends with, the longest first. */
   #overlapsIn(said: string): { start: number; end: number }[] {
+    // The other half of a pair goes on with the one that was written.
+    const isHalf = /[\ud800-\udbff]$/.test(this.#before);
+    if (isHalf && /^[\udc00-\udfff]/.test(said)) return [];
     const blanks = said.length - said.trimStart().length;
     const overlaps: { start: number; end: number }[] = [];
     // Half of a pair may have been written that was not sent.
@@ -174,18 +178,29 @@ export class Seam {
     { start, end }: { start: number; end: number },
   ): boolean {
     const text = said.slice(start, end);
-    let weight = 0;
-    for (let at = 0; at < text.length && weight < NO_ACCIDENT; at++) {
-      weight += text.charCodeAt(at) < 0x80 ? 1 : 2;
-    }
-    if (weight < NO_ACCIDENT) return false;
     // What came more than once already may come once more.
     if (this.#before.endsWith(text + text)) return false;
     if (text.length > MAX_REPEATED) return true;
+    // Behind the string that it ends in come values, too.
+    const [inString] = this.#isInString()
+      ? /^(?:[^"\\]|\\.)*/.exec(text)!
+      : [""];
+    if (!isLong(inString + valuesIn(text.slice(inString.length)))) return false;
     for (let period = 1; period <= text.length / 2; period++) {
       if (text.startsWith(text.slice(period))) return false;
     }
     return true;
+  }
+
+  /** Whether the text before ends in a string, or in half of an escape. */
+  #isInString(): boolean {
+    const whole = this.#before.replace(/\\(?:u[\da-f]{0,3})?$/i, "");
+    return [this.#before, whole].some((before) => {
+      const probe = new Probe(this.#options);
+      // Nothing but a string goes on with it.
+      probe.write(`${before};`);
+      return !probe.isBroken;
+    });
   }
 
   /** Whether the text goes on with it, as far as that can be told. */
@@ -204,6 +219,24 @@ export class Seam {
     const isSame = own.replaceAll(/\s/g, "") === other.replaceAll(/\s/g, "");
     return isSame ? other.length : 0;
   }
+}
+
+/**
+ * What tells values from others in the same array: a literal does no more than a
+ * digit; names, and what stands between values, do nothing.
+ */
+function valuesIn(json: string): string {
+  return json.replaceAll(/"(?:[^"\\]|\\.)*"\s*:/g, "")
+    .replaceAll(/\b(?:true|false|null)\b/g, "0")
+    .replaceAll(/[\s,[\]{}]/g, "");
+}
+
+function isLong(text: string): boolean {
+  let weight = 0;
+  for (let at = 0; at < text.length && weight < NO_ACCIDENT; at++) {
+    weight += text.charCodeAt(at) < 0x80 ? 1 : 2;
+  }
+  return weight >= NO_ACCIDENT;
 }
 
 /** Reads a text to see whether it is JSON. */

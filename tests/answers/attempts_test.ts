@@ -172,9 +172,9 @@ Deno.test("what breaks off, repeats and is cut at random is read exactly once", 
 });
 
 Deno.test("what a model says once more is shown once", async () => {
-  for (let at = 12; at < whole.length; at += 3) {
+  for (let at = 16; at < whole.length; at += 3) {
     const before = whole.slice(0, at);
-    const ways = [whole.slice(at - 11), whole, `\`\`\`json\n${whole}\n\`\`\``];
+    const ways = [whole.slice(at - 16), whole, `\`\`\`json\n${whole}\n\`\`\``];
     for (const said of ways) {
       const { events, questions } = await hear([
         () => [text(before), broken],

