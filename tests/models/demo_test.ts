@@ -20,7 +20,7 @@ import {
   type JsonSchema,
 } from "../../lib/schemas/schema.ts";
 import { createAsk } from "../../lib/models/openai.ts";
-import { LANGUAGES } from "../../lib/models/demo/words.ts";
+import { guestsIn, LANGUAGES } from "../../lib/models/demo/words.ts";
 import { validateAtOnce } from "../schemas/_validate.ts";
 import { presets } from "../../static/presets.js";
 
@@ -1081,28 +1081,61 @@ Deno.test("the demo model does nothing unless it is read", async () => {
   await response.body!.cancel();
 });
 
-Deno.test("a dish is for as many as the topic says", () => {
-  const schema = checkSchema({
-    type: "object",
-    properties: { servings: { type: "integer" } },
-    required: ["servings"],
-  });
+const SERVINGS = checkSchema({
+  type: "object",
+  properties: { servings: { type: "integer" } },
+  required: ["servings"],
+});
+
+Deno.test("a dish is for as many as the prompt says", async () => {
   for (
-    const [language, topic, servings] of [
-      ["en", "Pancakes for four", 4],
-      ["en", "Pancakes for 12 people", 12],
-      ["en", "pancakes for Six", 6],
-      ["zh", "三人份的薄饼", 3],
-      ["zh", "4人份薄饼", 4],
-      ["zh", "两位的晚餐", 2],
+    const [prompt, servings] of [
+      ["Pancakes for four", 4],
+      ["Pancakes for 12 people", 12],
+      ["pancakes for Six", 6],
+      ["Pancakes, for six", 6],
+      ["Dumplings for seven people", 7],
+      ["dumplings for twelve", 12],
+      ["a dinner for two tonight", 2],
+      ["something for dinner, for 100 people", 100],
+      ["Soup for ten minutes, for nine", 9],
+      ["三人份的薄饼", 3],
+      ["4人份薄饼", 4],
+      ["两位的晚餐", 2],
+      ["煎饼，六人份", 6],
+      ["给七个人包的饺子", 7],
+      ["十二人份的饺子", 12],
+      ["二十人份的饺子", 20],
+      ["九十九人份的饺子", 99],
     ] as const
   ) {
-    const options = { language, topic, random: () => 0.99 };
-    assertEquals(writeDocument(schema, options), { servings }, topic);
+    assertEquals(await documentOf(SERVINGS, prompt), { servings }, prompt);
   }
-  // What is for nobody in number is for as many as usual.
-  for (const topic of ["Pancakes for constructor", "Pancakes", "Pan for 0"]) {
-    const options = { language: "en", topic, random: () => 0.5 } as const;
-    assertEquals(writeDocument(schema, options), { servings: 3 }, topic);
+});
+
+Deno.test("what is for nobody in number is for as many as usual", () => {
+  const topic = "Pancakes";
+  const options = { language: "en", topic, random: () => 0.5 } as const;
+  assertEquals(writeDocument(SERVINGS, options), { servings: 3 });
+  for (
+    const prompt of ["Pancakes for constructor", "Pancakes", "Pan for 0", "人"]
+  ) assertEquals(guestsIn(prompt), undefined, prompt);
+});
+
+Deno.test("a topic is known however it is asked for", async () => {
+  for (
+    const prompt of [
+      "什么是黑洞？",
+      "黑洞是什么？",
+      "请介绍一下黑洞",
+      "What is a black hole?",
+      "Please describe black holes",
+    ]
+  ) {
+    const { text } = await answerTo(prompt);
+    const topic = /黑洞/.test(prompt) ? "黑洞" : "black hole";
+    const { ANSWERS } = LANGUAGES[topic === "黑洞" ? "zh" : "en"];
+    const known = ANSWERS.find(({ topics }) => topics.includes(topic))!;
+    assertEquals(JSON.parse(text).title, known.fields["title"], prompt);
   }
 });

@@ -40,7 +40,7 @@ export const ANSWERS: Answer[] = [
     fields: {
       title: "How Headphones Make Silence",
       summary:
-        "Sound is pressure that rises and falls. Noise-cancelling headphones listen to the world with tiny microphones, work out its mirror image within a fraction of a millisecond and play that too: where one wave pushes, the other pulls, and little is left. It works best on what is low and steady, such as engines, rails and air conditioning, and worst on sudden, high sounds, which is why you still hear the baby. Amar Bose sketched the idea on a flight in 1978, unhappy with the headphones he had been handed. It reached shops in 2000, and trains have seemed emptier since.",
+        "Sound is pressure that rises and falls. Noise-cancelling headphones listen to the world with tiny microphones, work out its mirror image within a fraction of a millisecond and play that too: where one wave pushes, the other pulls, and little is left. It works best on what is low and steady, such as engines, rails and air conditioning, and worst on sudden, high sounds, which is why you still hear the baby. Amar Bose sketched the idea on a flight in 1978, unhappy with the headphones he had been handed. His company’s own reached shops in 2000, and trains have seemed emptier since.",
     },
   },
   {

@@ -57,7 +57,7 @@ export interface Answer {
 
 /** What a topic may be dressed in: "the history of coffee" is about coffee. */
 export const DRESS =
-  /^(?:please )?(?:(?:introduce|describe|explain|what(?: is| are|['’]s)) )?(?:(?:the )?(?:history|story|basics|world) of )?(?:(?:an?|the) )?|^什么是|的?(?:历史|故事|由来|知识|奥秘|介绍|简介|科普)$|是什么$|是怎么回事$/g;
+  /^什么是|^(?:please )?(?:(?:introduce|describe|explain|what(?: is| are|['’]s)) )?(?:(?:the )?(?:history|story|basics|world) of )?(?:(?:an?|the) )?|的?(?:历史|故事|由来|知识|奥秘|介绍|简介|科普)$|是什么$|是怎么回事$/g;
 
 /** Texts by what they are for; {} stands for the topic. */
 export type Words = Record<
@@ -143,11 +143,17 @@ export const NUMBERS: [pattern: RegExp, range: [number, number, number]][] = [
   [/serving|份/, [2, 4, 0]],
 ];
 
-/** For how many it is to be, in words. */
-export const GUESTS = new Map(Object.entries({
-  ...{ one: 1, two: 2, three: 3, four: 4, five: 5, six: 6, eight: 8, ten: 10 },
-  ...{ 一: 1, 两: 2, 二: 2, 三: 3, 四: 4, 五: 5, 六: 6, 八: 8, 十: 10 },
-}));
+/** Numbers in words, from 0 on. */
+export const COUNTS =
+  "zero one two three four five six seven eight nine ten eleven twelve"
+    .split(" ");
+
+/** The same in Chinese, each of one character. */
+export const DIGITS = "零一二三四五六七八九";
+
+/** What stands behind a number that counts no people. */
+export const UNITS =
+  /^[\s-]*(?:seconds?|minutes?|hours?|days?|weeks?|months?|years?|times?|dollars?|euros?)\b/i;
 
 /** Any other number. */
 export const USUAL: [number, number, number] = [1, 100, 1];

@@ -3,13 +3,7 @@
 import { HOSTILE, type Kind, KINDS, NUMBERS } from "./dictionary.ts";
 import { ORDERED, PLAIN, PROSE, USUAL } from "./dictionary.ts";
 import { chooseNumber } from "./number.ts";
-import {
-  findAnswer,
-  guestsIn,
-  type Language,
-  LANGUAGES,
-  lookUp,
-} from "./words.ts";
+import { findAnswer, type Language, LANGUAGES, lookUp } from "./words.ts";
 import * as schemas from "../../schemas/schema.ts";
 
 type JsonSchema = schemas.JsonSchema;
@@ -19,6 +13,8 @@ type Numbers = Record<string, number | undefined>;
 export interface DocumentOptions {
   language: Language;
   topic: string;
+  /** For how many people it is to be. */
+  guests?: number | undefined;
   /** Gives numbers from 0 to 1. */
   random: () => number;
   /** How often each longer text is repeated: then nothing is said by heart. */
@@ -97,8 +93,7 @@ class Writer {
     if (options.hostile || options.repeat) return;
     const names = Object.keys(root.properties ?? {});
     const answer = findAnswer(options.topic, options.language, names);
-    const servings = guestsIn(options.topic);
-    this.known = { questions, servings, ...answer };
+    this.known = { questions, servings: options.guests, ...answer };
   }
 
   value(given: unknown, outer: Place): unknown {

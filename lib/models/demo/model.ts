@@ -9,7 +9,7 @@ import {
   SPEEDS,
 } from "./dictionary.ts";
 import { writeDocument } from "./document.ts";
-import { LANGUAGES } from "./words.ts";
+import { guestsIn, LANGUAGES } from "./words.ts";
 import { checkSchema, DEFAULT_SCHEMA } from "../../schemas/schema.ts";
 
 /** The name by which the demo model goes. */
@@ -126,14 +126,16 @@ function readQuestion(body: RequestBody) {
   const isTold = named === "invalid" && asking !== texts.at(-1);
   const schema = body.response_format?.json_schema?.schema ??
     schemaIn(texts.find(({ role }) => role !== "user")?.text ?? "");
-  const isChinese = rest === "" || /\p{sc=Han}/u.test(rest);
+  const topic = topicOf(rest);
+  const isChinese = /\p{sc=Han}/u.test(rest + topic);
   return {
     model,
     prompt,
     /** What has been written of the answer before. */
     written,
     behavior: isTold ? "" : named,
-    topic: topicOf(rest),
+    topic,
+    guests: guestsIn(rest),
     language: isChinese ? "zh" as const : "en" as const,
     schema: schema === undefined ? DEFAULT_SCHEMA : checkSchema(schema),
     promptLength: JSON.stringify(messages).length,
@@ -161,7 +163,7 @@ function topicOf(prompt: string): string {
     /\b(?:about|(?:articles?|essay|poem|questions|quiz|report|story|text) on)\s+([^,.;:!?\n]{2,60})/i
       .exec(prompt)?.[1];
   const text = named ?? prompt.replace(
-    /^(?:请|帮我|给我)*(?:介绍|写|讲讲|谈谈|说说|生成|总结|解释)?(?:一下|一[篇段首个份])?(?:关于)?/,
+    /^(?:请|帮我|给我)*(?:介绍|写|讲讲|谈谈|说说|生成|总结|解释)?(?:一下|一[篇段首个份])?(?:关于)?(?:(?:please )?(?:introduce|describe|explain) )?/i,
     "",
   ).split(/[\n。！？，：；！!?,;:]|\.(?:\s|$)/)[0]!;
   const characters = Array.from(text.trim() || TOPIC);

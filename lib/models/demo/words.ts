@@ -2,7 +2,7 @@
 
 import * as en from "./answers_en.ts";
 import * as zh from "./answers_zh.ts";
-import { type Answer, DRESS, GUESTS } from "./dictionary.ts";
+import { type Answer, COUNTS, DIGITS, DRESS, UNITS } from "./dictionary.ts";
 
 /** By language: what it says. */
 export const LANGUAGES = { zh, en };
@@ -38,10 +38,26 @@ export function findAnswer(
     .toSorted((a, b) => known(b) - known(a))[0]?.fields ?? {};
 }
 
-/** For how many a topic says that it is to be, if it does. */
-export function guestsIn(topic: string): number | undefined {
-  const [, en, zh] =
-    /\bfor (\w+)(?: people)?$|(\d+|\p{sc=Han})[人位]/iu.exec(topic) ?? [];
-  const word = (en ?? zh ?? "").toLowerCase();
-  return /^[1-9]\d?$/.test(word) ? Number(word) : GUESTS.get(word);
+/** For how many people a prompt says that it is to be, if it does: 1 to 999. */
+export function guestsIn(prompt: string): number | undefined {
+  const said = /\bfor (\w+)\b|(\d+|[一二两三四五六七八九十]+) ?个?[人位]/gi;
+  for (const { 0: all, 1: en, 2: zh, index } of prompt.matchAll(said)) {
+    if (UNITS.test(prompt.slice(index + all.length))) continue;
+    const word = (en ?? zh)!.toLowerCase();
+    const count = /^\d+$/.test(word)
+      ? Number(word)
+      : zh === undefined
+      ? COUNTS.indexOf(word)
+      : chineseNumber(word);
+    if (count > 0 && count < 1_000) return count;
+  }
+  return undefined;
+}
+
+/** A number from 1 to 99. */
+function chineseNumber(word: string): number {
+  const [ones = "", tens] = word.replace("两", "二").split("十").reverse();
+  const digit = (text: string) => DIGITS.indexOf(text);
+  if (tens === undefined) return digit(ones);
+  return 10 * (tens === "" ? 1 : digit(tens)) + (ones === "" ? 0 : digit(ones));
 }
