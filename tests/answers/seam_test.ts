@@ -133,6 +133,22 @@ Deno.test("literals and numbers that come again are not taken for a repetition",
   assertGoesOn(fc.array(values, { minLength: 20, maxLength: 60 }), 8);
 });
 
+Deno.test("what is alike behind a seam is not dropped", () => {
+  for (
+    const [before, rest] of [
+      // Literals, and what closes an object.
+      ["[null,[true,null,false,", "null,false,true]]"],
+      ["[{},false,{},true,{", "},true,{},{},1,false,12,[],0,true]"],
+      // A string that ends at once.
+      ['["",-0.5,"', '",-0.5,"",true,true,true,12,{},12,[]]'],
+      // Half of a character that is there twice.
+      [`{"${"𝅘𝅥𝅱"}\ud834`, `${"𝅘𝅥𝅱".slice(1)}":null}`],
+    ] as const
+  ) {
+    assertEquals(cross(before, rest, 1), rest, before);
+  }
+});
+
 Deno.test("any document goes on, whatever it is", () => {
   const documents = fc.oneof(
     fc.dictionary(fc.string({ unit: "grapheme" }), fc.jsonValue()),
