@@ -2,6 +2,7 @@
 // it is for, as Debian has it: over TLS, and on a name with a port.
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { makeCertificate } from "../_certificate.ts";
 import {
   type ModelCall,
   readEvents,
@@ -144,27 +145,6 @@ async function isInstalled(name: string): Promise<boolean> {
 
 const QUIET = { stdin: "null", stdout: "null", stderr: "null" } as const;
 
-/** Makes a certificate for localhost; as long as the test runs it is good. */
-async function makeCertificate(directory: string): Promise<string> {
-  const { success } = await new Deno.Command("openssl", {
-    args: [
-      ...["req", "-x509", "-nodes", "-days", "2", "-subj", "/CN=localhost"],
-      ...["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"],
-      ...["-addext", "subjectAltName=DNS:localhost"],
-      ...["-addext", "basicConstraints=critical,CA:FALSE"],
-      ...["-keyout", `${directory}/key.pem`],
-      ...["-out", `${directory}/certificate.pem`],
-    ],
-    ...QUIET,
-  }).output();
-  assertEquals(success, true, "openssl makes a certificate");
-  const read = (name: string) => Deno.readTextFile(`${directory}/${name}`);
-  const certificate = await read("certificate.pem");
-  const both = certificate + await read("key.pem");
-  await Deno.writeTextFile(`${directory}/both.pem`, both);
-  return certificate;
-}
-
 /** A program that runs with the READMEs' lines. */
 class RunningProxy implements AsyncDisposable {
   /** With no slash at its end. */
@@ -193,7 +173,7 @@ class RunningProxy implements AsyncDisposable {
     target: string,
   ): Promise<RunningProxy> {
     const directory = await Deno.makeTempDir({ prefix: "fieldstream-" });
-    const certificate = await makeCertificate(directory);
+    const { cert } = await makeCertificate(directory);
     const [port, plainPort] = freePorts();
     const upstream = new URL(target).host;
     const place = { port, plainPort, upstream, directory };
@@ -207,7 +187,7 @@ class RunningProxy implements AsyncDisposable {
       // What it complains of is worth seeing; Caddy tells its life there.
       stderr: name === "caddy" ? "null" : "inherit",
     }).spawn();
-    const proxy = new RunningProxy(process, place, certificate);
+    const proxy = new RunningProxy(process, place, cert);
     let hasEnded = false;
     process.status.then(() => hasEnded = true);
     for (;;) {
