@@ -8,6 +8,7 @@ import { openStore } from "./lib/app/store.ts";
 import { createHandler } from "./lib/app/handler.ts";
 import type { Telemetry } from "./lib/app/telemetry.ts";
 import { loadClient } from "./lib/models/openai.ts";
+import { createProviderFetch } from "./lib/models/provider_fetch.ts";
 import { openai } from "./lib/openai.ts";
 import { createFieldStreams, type FinishedAnswer } from "./lib/server.ts";
 import type { TranscriptStore } from "./lib/stores/store.ts";
@@ -133,7 +134,7 @@ export async function createProgram(): Promise<Program> {
   const store = await openStoreOrExit(config, redact);
   const telemetry = await loadTelemetry(config);
   const streams = createFieldStreams({
-    ask: openai(config.model),
+    ask: openai({ fetch: createProviderFetch(config), ...config.model }),
     observer: telemetry,
     attempts: config.attempts,
     onAttempt: ({ id, attempt, reason, continues, error }) => {

@@ -1,6 +1,6 @@
 /** main.ts as a process of its own. */
 
-import { SETTINGS } from "../lib/app/settings.ts";
+import { PROXY_VARIABLES, SETTINGS } from "../lib/app/settings.ts";
 import { writeFlags } from "../without_jsr/flags.ts";
 
 let flags: Promise<string[]> | undefined;
@@ -69,9 +69,9 @@ export class ServerProcess implements AsyncDisposable {
     settings: Record<string, string>,
     { terminal = false }: { terminal?: boolean } = {},
   ): Promise<ServerProcess> {
-    const names = Object.keys(SETTINGS).join(",");
+    const names = [...Object.keys(SETTINGS), ...PROXY_VARIABLES];
     // A setting that is empty is none, whatever the environment has.
-    const none = Object.fromEntries(names.split(",").map((name) => [name, ""]));
+    const none = Object.fromEntries(names.map((name) => [name, ""]));
     const args = [
       "run",
       ...await readFlags(),

@@ -177,6 +177,7 @@ export function testConfig(
   return {
     host: "127.0.0.1",
     port: 0,
+    isProxied: false,
     model: {
       baseURL: "http://127.0.0.1:1/v1",
       apiKey: undefined,

@@ -1,6 +1,7 @@
 /** A provider on this machine, which does what the test tells it to. */
 
 import type { ModelOptions } from "../lib/models/openai.ts";
+import { createProviderFetch } from "../lib/models/provider_fetch.ts";
 
 const encoder = new TextEncoder();
 
@@ -131,6 +132,7 @@ export class Upstream implements AsyncDisposable {
   readonly #script: ((call: UpstreamCall) => void) | undefined;
   readonly #waiting: ((call: UpstreamCall) => void)[] = [];
   readonly #accepted: Promise<void>;
+  readonly #fetch = createProviderFetch();
   #handed = 0;
 
   /** @param script Called with each request, if the test does not drive it. */
@@ -152,6 +154,7 @@ export class Upstream implements AsyncDisposable {
       model: "a model",
       responseFormat: "text",
       parameters: {},
+      fetch: this.#fetch,
       ...own,
     };
   }

@@ -182,6 +182,23 @@ Deno.test("a provider that is chosen gets its key, and nothing else that lies ar
   assertEquals(upstream.calls.length, choices.length);
 });
 
+Deno.test("a provider is asked through the proxy that the environment names", async () => {
+  await using proxy = new Upstream((call) => {
+    call.say('{"title":"a","summary":"b"}');
+    call.end();
+  });
+  await using program = await start({
+    ...local,
+    OPENAI_MODEL: "m",
+    OPENAI_BASE_URL: "http://provider.invalid/v1",
+    HTTP_PROXY: new URL(proxy.url).origin,
+    NO_PROXY: "",
+  });
+  const events = await ask(await program.url());
+  assertEquals((events.at(-1) as { status: string }).status, "end");
+  assertEquals(proxy.calls[0]!.headers.get("host"), "provider.invalid");
+});
+
 Deno.test("all mistakes in the settings are told before anything listens", async () => {
   await using program = await start({
     PORT: "http",

@@ -9,7 +9,7 @@
 // --env-file adds the flag for a file `.env` that is there, --server what main.ts
 // may do, and --tests the packages that only tests and checks need.
 
-import { SETTINGS } from "../lib/app/settings.ts";
+import { PROXY_VARIABLES, SETTINGS } from "../lib/app/settings.ts";
 
 /** The JSR modules in use. A new one is added here, with its stand-in. */
 const standIns: Record<string, string> = {
@@ -78,7 +78,12 @@ export async function readFlags(
   // The settings are what the server may read of the environment, and what the
   // openai package looks for there: it would fail if it may not look.
   if (options.includes("--server")) {
-    const names = [...Object.keys(SETTINGS), "OPENAI_*", "DENO_JOBS"];
+    const names = [
+      ...Object.keys(SETTINGS),
+      ...PROXY_VARIABLES,
+      "OPENAI_*",
+      "DENO_JOBS",
+    ];
     flags.push("--no-prompt", "--allow-net", "--allow-read");
     flags.push(`--allow-env=${names.join()}`);
   }

@@ -6,13 +6,15 @@ import { createDemoFetch, DEMO_MODEL } from "../models/demo/model.ts";
 import type { ModelOptions } from "../models/openai.ts";
 import { DEFAULT_SCHEMA, type JsonSchema } from "../schemas/schema.ts";
 import type { Address, Endpoint } from "./endpoints.ts";
-import { SETTINGS, type SettingValue } from "./settings.ts";
+import { PROXY_VARIABLES, SETTINGS, type SettingValue } from "./settings.ts";
 
 /** All settings. */
 export interface Config {
   host: string;
   port: number;
   model: ModelOptions;
+  /** Whether what is asked by plain HTTP may have to go through a proxy. */
+  isProxied: boolean;
   /** How often the model may be asked for one answer, and why. */
   attempts: AttemptLimits;
   /** The prompt where a request brings none. */
@@ -127,6 +129,7 @@ export function readConfig(environment: Environment = Deno.env): Config {
     host: read("HOST")!,
     port: read("PORT")!,
     model,
+    isProxied: isProxied(environment),
     attempts: {
       continuations: read("CONTINUATIONS")!,
       restarts: read("RESTARTS")!,
@@ -164,6 +167,15 @@ export function readConfig(environment: Environment = Deno.env): Config {
   // From here on, what is missing for being wrong has been told.
   if (mistakes.length > 0) throw new ConfigError(mistakes.join("\n"));
   return config;
+}
+
+function isProxied(environment: Environment): boolean {
+  try {
+    return PROXY_VARIABLES.some((name) => environment.get(name));
+  } catch {
+    // It may not be read, and there may be one.
+    return true;
+  }
 }
 
 /** `/helloworld` is there unless the file says otherwise. */

@@ -208,6 +208,14 @@ export const SETTINGS = {
   },
 };
 
+/** What names a proxy for plain HTTP, to the runtime and so to this server. */
+export const PROXY_VARIABLES = [
+  "HTTP_PROXY",
+  "http_proxy",
+  "ALL_PROXY",
+  "all_proxy",
+];
+
 /** What a setting's value is. */
 export type SettingValue<Name extends keyof typeof SETTINGS> = NonNullable<
   ReturnType<(typeof SETTINGS)[Name]["parse"]>

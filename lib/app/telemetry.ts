@@ -105,7 +105,7 @@ export class Telemetry implements Observer {
     this.#generations.set(id, span.spanContext());
     this.#figures.running.add(1);
     return {
-      // Deno's fetch passes on what is active, as traceparent.
+      // Deno's fetch and node:http pass on what is active, as traceparent.
       onAsk: (request) =>
         context.with(trace.setSpan(context.active(), span), request),
       onEnd: (answer) => {

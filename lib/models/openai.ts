@@ -38,7 +38,8 @@ export interface ModelOptions {
   /** Merged into each request: `temperature`, `max_tokens` and so on. */
   parameters: Record<string, unknown>;
   /**
-   * How the provider is reached. Response bodies must be byte streams.
+   * How the provider is reached. On a server that waits for many answers at once,
+   * `createProviderFetch()` costs less.
    *
    * @default {fetch}
    */

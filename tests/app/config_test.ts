@@ -27,6 +27,7 @@ Deno.test("without settings the demo model answers everybody on port 5001", () =
   assertEquals(config, {
     host: "0.0.0.0",
     port: 5001,
+    isProxied: false,
     attempts: DEFAULT_ATTEMPTS,
     prompt: "请介绍科技发展的新趋势",
     schema: DEFAULT_SCHEMA,
@@ -131,6 +132,20 @@ Deno.test("a key that nothing is asked with is told", () => {
   assertEquals(idle({ ARK_API_KEY: "a", OPENAI_MODEL: "m" }), undefined);
 });
 
+Deno.test("there may be a proxy where one is named, or where nobody may look", () => {
+  for (const name of ["http_proxy", "ALL_PROXY", "all_proxy"]) {
+    assertEquals(configOf({ [name]: "http://127.0.0.1:3128" }).isProxied, true);
+    assertEquals(configOf({ [name]: "" }).isProxied, false);
+  }
+  const { isProxied } = readConfig({
+    get(name) {
+      if (name === "TRUST_PROXY" || !/proxy$/i.test(name)) return undefined;
+      throw new Deno.errors.NotCapable(`Requires env access to "${name}"`);
+    },
+  });
+  assertEquals(isProxied, true);
+});
+
 Deno.test("settings are read", () => {
   const file = Deno.makeTempFileSync();
   try {
@@ -156,10 +171,12 @@ Deno.test("settings are read", () => {
       METRICS: "on",
       STORE: "sqlite:answers.db",
       DURABLE: "true",
+      HTTP_PROXY: "http://127.0.0.1:3128",
     });
     assertEquals(config, {
       host: "127.0.0.1",
       port: 0,
+      isProxied: true,
       attempts: {
         ...{ continuations: 0, restarts: 2, retriesInvalid: 100 },
         abortInvalid: true,

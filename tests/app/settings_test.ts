@@ -4,7 +4,11 @@
 import { assert, assertEquals } from "@std/assert";
 import { DEFAULT_LIMITS } from "../../lib/answers/limits.ts";
 import { readConfig } from "../../lib/app/config.ts";
-import { type Setting, SETTINGS } from "../../lib/app/settings.ts";
+import {
+  PROXY_VARIABLES,
+  type Setting,
+  SETTINGS,
+} from "../../lib/app/settings.ts";
 
 const root = new URL("../../", import.meta.url);
 const settings: [string, Setting<unknown>][] = Object.entries(SETTINGS);
@@ -21,7 +25,7 @@ async function tableOf(page: string): Promise<string[][]> {
   return [...rows].map(([, ...cells]) => cells.map((cell) => cell ?? ""));
 }
 
-Deno.test("the program reads the settings in the table, and nothing else", () => {
+Deno.test("the program reads the settings in the table, whether there is a proxy, and nothing else", () => {
   const names = new Set<string>();
   for (const given of ["", "ARK_API_KEY", "OPENAI_MODEL"]) {
     readConfig({
@@ -31,7 +35,8 @@ Deno.test("the program reads the settings in the table, and nothing else", () =>
       },
     });
   }
-  assertEquals(names, new Set(Object.keys(SETTINGS)));
+  const known = [...Object.keys(SETTINGS), ...PROXY_VARIABLES];
+  assertEquals(names, new Set(known));
 });
 
 Deno.test("start and dev may read the settings, and what the SDK looks for", async () => {
@@ -47,7 +52,8 @@ Deno.test("start and dev may read the settings, and what the SDK looks for", asy
   const flags = new TextDecoder().decode(stdout);
   const allowed = flags.match(/^--allow-env=(\S+)$/m)![1]!.split(",");
   assertEquals(allowed, [
-    ...[...Object.keys(SETTINGS), "OPENAI_*", "DENO_JOBS"],
+    ...[...Object.keys(SETTINGS), ...PROXY_VARIABLES],
+    ...["OPENAI_*", "DENO_JOBS"],
   ]);
 });
 

@@ -1,0 +1,140 @@
+/**
+ * A `fetch` for plain HTTP over `node:http`, which takes all that lies in a socket
+ * at once.
+ */
+
+import http, { type IncomingMessage } from "node:http";
+import { pipeline, type Readable } from "node:stream";
+import { createBrotliDecompress, createUnzip } from "node:zlib";
+
+/** How many chunks wait to be read before the connection has to wait, too. */
+const CHUNKS_AHEAD = 256;
+
+/** The longest head of a response, in bytes: proxies add to it. */
+const HEAD_BYTES = 65_536;
+
+/** An error of Node's. */
+type NodeError = Error & { code?: string; errors?: NodeError[] };
+
+/** Connections are kept for what is asked next. */
+const agent = new http.Agent({ keepAlive: true });
+
+/**
+ * Asks for one resource. Redirections are not followed.
+ *
+ * @param init Of it, the method, the headers, the signal and a text as body.
+ * @throws {TypeError} Whatever fails; or what the signal was aborted with.
+ */
+export async function fetchPlain(
+  url: URL,
+  init: RequestInit,
+): Promise<Response> {
+  const { signal } = init;
+  signal?.throwIfAborted();
+  const message = await send(url, init).catch((error) => {
+    signal?.throwIfAborted();
+    throw new TypeError(`Cannot ask ${url.origin}: ${wordsOf(error)}`);
+  });
+  const headers = new Headers();
+  for (const [name, value] of Object.entries(message.headers)) {
+    for (const one of [value ?? []].flat()) headers.append(name, one);
+  }
+  const { statusCode: status = 0 } = message;
+  const body = bodyOf(decoded(message), signal);
+  if (status >= 200 && status <= 599 && status !== 204 && status !== 304) {
+    return new Response(body, { status, headers });
+  }
+  await body.cancel();
+  if (status === 204 || status === 304) {
+    return new Response(null, { status, headers });
+  }
+  throw new TypeError(`Cannot ask ${url.origin}: its status is ${status}`);
+}
+
+/** Asks until the head of the response is there. */
+function send(url: URL, init: RequestInit): Promise<IncomingMessage> {
+  const body = new TextEncoder().encode(init.body as string);
+  const headers = {
+    accept: "*/*",
+    "accept-encoding": "identity",
+    "user-agent": navigator.userAgent,
+    ...Object.fromEntries(new Headers(init.headers)),
+    "content-length": body.length,
+  };
+  return new Promise((resolve, reject) => {
+    const request = http.request(url, {
+      agent,
+      headers,
+      // What fetch takes of a server, this takes, too.
+      insecureHTTPParser: true,
+      maxHeaderSize: HEAD_BYTES,
+      ...(init.method && { method: init.method }),
+      ...(init.signal && { signal: init.signal }),
+    });
+    let hasAnswered = false;
+    request.on("response", (message) => {
+      hasAnswered = true;
+      resolve(message);
+    });
+    request.on("upgrade", (_, socket) => {
+      socket.destroy();
+      reject(new Error("it speaks another protocol"));
+    });
+    request.on("error", (error: NodeError) => {
+      // The server had closed a connection that was kept for this.
+      const isStale = request.reusedSocket && error.code === "ECONNRESET";
+      if (isStale && !hasAnswered) resolve(send(url, init));
+      else reject(error);
+    });
+    request.end(body);
+  });
+}
+
+/** Some compress, although they were asked not to. */
+function decoded(message: IncomingMessage): Readable {
+  const encoding = message.headers["content-encoding"];
+  if (/^(?:x-)?(?:gzip|deflate)$/i.test(encoding ?? "")) {
+    return pipeline(message, createUnzip(), () => {});
+  }
+  if (encoding === "br") {
+    return pipeline(message, createBrotliDecompress(), () => {});
+  }
+  return message;
+}
+
+function bodyOf(
+  source: Readable,
+  signal: AbortSignal | null | undefined,
+): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    start(controller) {
+      source.on("data", (chunk: Uint8Array) => {
+        controller.enqueue(chunk);
+        if (controller.desiredSize! <= -CHUNKS_AHEAD) source.pause();
+      });
+      source.on("end", () => controller.close());
+      source.on("error", (error) => {
+        const reason = new TypeError(`Cannot read on: ${wordsOf(error)}`);
+        controller.error(signal?.aborted ? signal.reason : reason);
+      });
+    },
+    pull() {
+      // To ask costs less than to resume what flows.
+      if (source.isPaused()) source.resume();
+    },
+    cancel() {
+      source.removeAllListeners("data");
+      source.removeAllListeners("end");
+      source.destroy();
+    },
+  }, { highWaterMark: 0 });
+}
+
+/** What happened, in words. */
+function wordsOf(error: NodeError): string {
+  // All addresses of a host were tried.
+  if (error.errors) return error.errors.map(wordsOf).join(", ");
+  return error.code === "ECONNRESET"
+    ? "the connection was closed before the end"
+    : error.message;
+}
