@@ -25,6 +25,13 @@ export const SILENT_BYTES = 8_000_000;
 /** After how many bytes others have their turn: a flood may be all there. */
 export const TURN_BYTES = 1_048_576;
 
+/** For how long the end of a body is waited for, when the answer has ended. */
+const END_MILLISECONDS = 1000;
+
+/** How often, and how much at once, in bytes, is read until then. */
+const END_READS = 16;
+const END_SIZE = 1024;
+
 /** How much text of one event is said at once, in UTF-16 units: some ms. */
 const SAID_AT_ONCE = 16_384;
 
@@ -45,7 +52,8 @@ export type ToError = (fault: Fault) => ModelError;
 /**
  * Reads an answer to its end.
  *
- * @param body A byte stream, where there are any: read so, it costs a sixth.
+ * @param body A byte stream is read into a buffer of one's own: with Deno's fetch
+ * that costs a sixth.
  * @param onPart Called with what the model says.
  * @param toError Makes what is thrown of an error that the provider tells of.
  * @param signal Aborted when no more is wanted.
@@ -69,7 +77,8 @@ export async function readAnswer(
       await turn();
     }
   }
-  const { read, cancel } = open(body);
+  const source = open(body);
+  const { read, cancel } = source;
   // Deno 2.9 forgets with the next collection of garbage that fetch listens to a
   // signal, and the provider would go on.
   const hangUp = () => void cancel().catch(() => {});
@@ -96,8 +105,27 @@ export async function readAnswer(
     signal.removeEventListener("abort", hangUp);
     answer.sayThought();
     waiting.forEach(onPart);
-    await cancel().catch(() => {});
+    if (answer.ended && !signal.aborted) void readOut(source);
+    else await cancel().catch(() => {});
   }
+}
+
+/**
+ * Reads what is behind the last word: mostly the end alone. A connection that was
+ * read so far can serve the next answer.
+ */
+async function readOut({ read, cancel }: Source): Promise<void> {
+  const hangUp = () => cancel().catch(() => {});
+  const timer = setTimeout(hangUp, END_MILLISECONDS);
+  try {
+    for (let times = 0; times < END_READS; times++) {
+      if ((await read(new Uint8Array(END_SIZE))).done) break;
+    }
+  } catch {
+    // Nothing was wanted of it.
+  }
+  clearTimeout(timer);
+  await hangUp();
 }
 
 /** Lets others have their turn. */
@@ -112,13 +140,19 @@ function* slicesOf<P extends Part & { text: string }>(part: P): Generator<P> {
   }
 }
 
-/** Reads into a buffer of one's own, but in Bun, whose bodies are no byte streams. */
-function open(body: ReadableStream<Uint8Array>): {
+/** What is read of. */
+interface Source {
   read(
     buffer: Uint8Array<ArrayBuffer>,
   ): Promise<ReadableStreamReadResult<Uint8Array>>;
   cancel(): Promise<void>;
-} {
+}
+
+/**
+ * Reads into a buffer of one's own, where the body is a byte stream: Bun's is
+ * none, nor one that is read by `node:http`.
+ */
+function open(body: ReadableStream<Uint8Array>): Source {
   try {
     const reader = body.getReader({ mode: "byob" });
     return {

@@ -5,6 +5,7 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { createAsk } from "../../lib/models/openai.ts";
+import { createProviderFetch } from "../../lib/models/provider_fetch.ts";
 import { Upstream } from "../_upstream.ts";
 import {
   answerOf,
@@ -194,19 +195,19 @@ Deno.test("a provider's stream is read through a socket", async () => {
 
 Deno.test("a provider's stream is read where bodies are no byte streams", async () => {
   const frames = [delta({ content: "{}" }), finish];
-  let canceled = false;
+  const canceled = Promise.withResolvers<void>();
   const body = new ReadableStream<Uint8Array>({
     pull(controller) {
       const frame = frames.shift() ?? "data: [DONE]\n\n";
       controller.enqueue(encoder.encode(frame));
     },
-    cancel: () => void (canceled = true),
+    cancel: () => canceled.resolve(),
   }, { highWaterMark: 0 });
   const fetch = () => Promise.resolve(new Response(body));
   const { parts, error } = await answerOf({ ...options, fetch });
   assertEquals(error, undefined);
   assertEquals(parts[0], { type: "text", text: "{}" });
-  assert(canceled);
+  await canceled.promise;
 });
 
 Deno.test("a long text is said in slices, and others have their turn in between", async () => {
@@ -725,6 +726,53 @@ Deno.test("[DONE] ends the answer, though the provider does not hang up", async 
   assertEquals(parts.length, 2);
   assertEquals(error, undefined);
   await upstream.calls[0]!.closed;
+});
+
+Deno.test("what comes behind [DONE] is not read for long", async () => {
+  const canceled = Promise.withResolvers<void>();
+  let reads = 0;
+  function* endless() {
+    yield encoder.encode(`${delta({ content: "a" })}${finish}data: [DONE]\n\n`);
+    try {
+      for (;; reads++) yield encoder.encode(delta({ content: "b" }));
+    } finally {
+      canceled.resolve();
+    }
+  }
+  const fetch = bodyOf(endless());
+  const { parts } = await answerOf({ ...options, fetch });
+  assertEquals(parts[0], { type: "text", text: "a" });
+  await canceled.promise;
+  assertLess(reads, 20);
+});
+
+Deno.test("a connection serves the next answer, though its end comes behind [DONE]", async () => {
+  const ports = new Set<number>();
+  let answers = 0;
+  await using server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen() {} },
+    async (request, { remoteAddr }) => {
+      await request.text();
+      ports.add(remoteAddr.port);
+      answers++;
+      return new Response(ReadableStream.from((async function* () {
+        yield encoder.encode(`${finish}data: [DONE]\n\n`);
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      })()));
+    },
+  );
+  const baseURL = `http://127.0.0.1:${server.addr.port}`;
+  for (const fetch of [globalThis.fetch, createProviderFetch()]) {
+    ports.clear();
+    answers = 0;
+    // One that asks before the last end has come gets a connection of its own.
+    while (ports.size === answers) {
+      assertLess(answers, 100, "no connection has served twice");
+      const { error } = await answerOf({ ...options, baseURL, fetch });
+      assertEquals(error, undefined);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
 });
 
 Deno.test("a connection that breaks is a fault, and worth asking again", async () => {
