@@ -11,9 +11,11 @@ import {
 import type { Script } from "./upstream.ts";
 
 export const OURS = "fieldstream";
+/** The same where it reads the provider by `fetch`, as it does over HTTPS. */
+export const BY_FETCH = "fieldstream, by fetch";
 export const NATIVE = "native proxy";
 export const YARDSTICK = "JavaScript proxy";
-export const PROXIES = [OURS, NATIVE, YARDSTICK];
+export const PROXIES = [OURS, BY_FETCH, NATIVE, YARDSTICK];
 /** They do less than is needed: what no server like this one can go below. */
 export const FLOORS = ["floor: read", "floor: copy", "floor: re-send"];
 /** What streams a growing text, or what has changed in it. */
@@ -64,8 +66,8 @@ export async function withServers(
   const client = stack.use(new Client());
   const servers = new Map<string, Server>();
   for (const name of names) {
-    const server = name === OURS
-      ? (await startFieldstream(upstreamUrl, options)).server
+    const server = isOurs(name)
+      ? (await startFieldstream(upstreamUrl, optionsOf(name, options))).server
       : startPeer(name, upstreamUrl);
     stack.use(server);
     await server.url();
@@ -79,13 +81,25 @@ export async function withServers(
   }
 }
 
+/** Whether a contender is this server. */
+export function isOurs(name: string): boolean {
+  return name === OURS || name === BY_FETCH;
+}
+
+function optionsOf(name: string, options: StartOptions = {}): StartOptions {
+  if (name === OURS) return options;
+  // A proxy that nothing here goes through.
+  const proxy = { HTTP_PROXY: "http://127.0.0.1:9", NO_PROXY: "127.0.0.1" };
+  return { ...options, env: { ...options.env, ...proxy } };
+}
+
 /** The address that has a contender answer with a script. */
 export async function urlOf(
   name: string,
   server: Server,
   script: Script,
 ): Promise<string> {
-  const path = name === OURS ? "/helloworld" : "/";
+  const path = isOurs(name) ? "/helloworld" : "/";
   const prompt = encodeURIComponent(JSON.stringify(script));
   return `${await server.url()}${path}?prompt=${prompt}`;
 }

@@ -1,10 +1,12 @@
 /** The proxies, and the floors, which do less than is needed. */
 
+import http, { type IncomingMessage } from "node:http";
 import { createParser } from "eventsource-parser";
 import type { Peer } from "../peers.ts";
 
 const headers = { "content-type": "text/event-stream" };
 const encoder = new TextEncoder();
+const agent = new http.Agent({ keepAlive: true });
 
 function ask(
   baseURL: string,
@@ -13,39 +15,55 @@ function ask(
   return fetch(`${baseURL}/chat/completions`, {
     method: "POST",
     headers: { "content-type": "application/json" },
-    body: JSON.stringify({
-      model: "scripted",
-      messages: [{ role: "user", content: prompt }],
-      stream: true,
-    }),
+    body: bodyOf(prompt),
+  });
+}
+
+function bodyOf(prompt: string): string {
+  return JSON.stringify({
+    model: "scripted",
+    messages: [{ role: "user", content: prompt }],
+    stream: true,
   });
 }
 
 /**
- * Reads a body in the cheapest way that Deno has, with a buffer of one's own.
- * Sends what `toBytes` makes of what has come, or nothing until the end.
+ * Asks, and reads in the cheapest way that Deno has, by `node:http`. Sends what
+ * `toBytes` makes of what has come, or nothing until the end.
  */
-function readCheaply(
-  body: ReadableStream<Uint8Array>,
+async function askCheaply(
+  baseURL: string,
+  prompt: string,
   toBytes: (bytes: Uint8Array) => Uint8Array | undefined,
-): ReadableStream<Uint8Array> {
-  const reader = body.getReader({ mode: "byob" });
-  let buffer = new Uint8Array(65536);
-  return new ReadableStream({
-    async pull(controller) {
-      while (true) {
-        const { done, value } = await reader.read(buffer);
-        if (done) {
-          controller.enqueue(encoder.encode("data: [DONE]\n\n"));
-          return controller.close();
-        }
-        const bytes = toBytes(value);
-        buffer = new Uint8Array(value.buffer);
-        if (bytes !== undefined) return controller.enqueue(bytes);
-      }
+): Promise<Response> {
+  const message = await new Promise<IncomingMessage>((resolve, reject) => {
+    const request = http.request(`${baseURL}/chat/completions`, {
+      agent,
+      method: "POST",
+      headers: { "content-type": "application/json" },
+    }, resolve);
+    request.on("error", reject);
+    request.end(bodyOf(prompt));
+  });
+  const body = new ReadableStream<Uint8Array>({
+    start(controller) {
+      message.on("data", (data) => {
+        const bytes = toBytes(data);
+        if (bytes !== undefined) controller.enqueue(bytes);
+      });
+      message.on("end", () => {
+        controller.enqueue(encoder.encode("data: [DONE]\n\n"));
+        controller.close();
+      });
+      message.on("error", (error) => controller.error(error));
     },
-    cancel: (reason) => reader.cancel(reason),
-  }, { highWaterMark: 0 });
+    cancel() {
+      message.removeAllListeners("data");
+      message.removeAllListeners("end");
+      message.destroy();
+    },
+  });
+  return new Response(body, { headers });
 }
 
 /** The peers before a provider. */
@@ -73,21 +91,14 @@ export function proxies(baseURL: string): Record<string, Peer> {
     },
 
     /** No server that looks at each token can read it for less. */
-    "floor: read": async ({ prompt }) => {
-      const { body } = await ask(baseURL, prompt);
-      return new Response(readCheaply(body!, () => undefined), { headers });
-    },
+    "floor: read": ({ prompt }) => askCheaply(baseURL, prompt, () => undefined),
 
     /** The yardstick, but for how it reads. */
-    "floor: copy": async ({ prompt }) => {
-      const { body } = await ask(baseURL, prompt);
-      const copy = readCheaply(body!, (bytes) => bytes.slice());
-      return new Response(copy, { headers });
-    },
+    "floor: copy": ({ prompt }) =>
+      askCheaply(baseURL, prompt, (bytes) => bytes.slice()),
 
     /** Sends each token as an event: nothing of the answer is parsed, or kept. */
-    "floor: re-send": async ({ prompt }) => {
-      const { body } = await ask(baseURL, prompt);
+    "floor: re-send": ({ prompt }) => {
       const decoder = new TextDecoder();
       let events = "";
       const parser = createParser({
@@ -97,14 +108,13 @@ export function proxies(baseURL: string): Record<string, Peer> {
           if (text) events += `data: ${JSON.stringify({ data: { text } })}\n\n`;
         },
       });
-      const resent = readCheaply(body!, (bytes) => {
+      return askCheaply(baseURL, prompt, (bytes) => {
         parser.feed(decoder.decode(bytes, { stream: true }));
         if (events === "") return undefined;
         const sent = encoder.encode(events);
         events = "";
         return sent;
       });
-      return new Response(resent, { headers });
     },
   };
 }

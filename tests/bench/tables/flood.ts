@@ -1,6 +1,7 @@
 import { checkAnswer } from "../answers.ts";
 import {
   FLOORS,
+  isOurs,
   OURS,
   PEERS,
   PROXIES,
@@ -46,7 +47,7 @@ export async function printFlood(
         do: "repeat",
         streams,
         // A proxy has passed on the provider's last event, and so have we.
-        ending: name === OURS
+        ending: isOurs(name)
           ? '"status":"end"'
           : PEERS.includes(name)
           ? ""

@@ -1,5 +1,7 @@
 import { makeGenerationId } from "../../../lib/answers/id.ts";
 import {
+  BY_FETCH,
+  isOurs,
   OURS,
   type Turn,
   urlOf,
@@ -44,7 +46,7 @@ export async function printLoad(
     const samples = newSamples();
     const first = new Map<string, Figures>();
     // There is nothing to warm up: the streams do so until they are counted.
-    await withServers([OURS, YARDSTICK], rounds, async (turn) => {
+    await withServers([OURS, BY_FETCH, YARDSTICK], rounds, async (turn) => {
       const { name, server, round } = turn;
       const script = { kind: "clock", size: 1e6, rate: RATE } as const;
       const before = await resources(name, server);
@@ -220,7 +222,7 @@ async function release(upstream: Server, hold: string): Promise<void> {
 async function resources(name: string, server: Server, wanted = Infinity) {
   const end = performance.now() + RETURNED;
   while (true) {
-    const metrics = name === OURS ? await readMetrics(server) : "";
+    const metrics = isOurs(name) ? await readMetrics(server) : "";
     const open = figure(metrics, "open_connections");
     const running = figure(metrics, "running_generations");
     const descriptors = server.descriptors();
