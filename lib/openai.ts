@@ -6,6 +6,7 @@
  */
 
 import type { Ask } from "./models/ask.ts";
+import { http1Fetch } from "./models/http1_fetch.ts";
 import { createAsk, type ModelOptions } from "./models/openai.ts";
 
 export type { Continue } from "./models/continuation.ts";
@@ -51,6 +52,7 @@ export function openai(options: OpenAIOptions): Ask {
     apiKey: undefined,
     responseFormat: "json_schema",
     parameters: {},
+    fetch: http1Fetch,
     ...options,
   });
 }

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { http1Fetch } from "./http1_fetch.ts";
+
 /** How providers are reached. */
 export interface ProviderFetchOptions {
   /**
@@ -18,15 +20,13 @@ export interface ProviderFetchOptions {
 const REDIRECTIONS = new Set([301, 302, 303, 307, 308]);
 
 /**
- * Makes a `fetch` that reads what a provider writes at half the cost, and that
- * many answers can wait in.
+ * Makes a `fetch` that reads what comes by plain HTTP over `node:http`, which
+ * takes all that lies in a socket at once; Deno's own takes one chunk. For a
+ * server with many answers at once, and a model or a gateway in its own network,
+ * that is a third of all its work. It needs Deno or Node.
  *
- * What is asked by plain HTTP goes over `node:http`, which takes all that lies in
- * a socket at once, and Deno's own one chunk. It goes there directly, and not
- * through the proxies that the environment may name. All else goes by the
- * runtime's `fetch`: what is asked by HTTPS, in Deno over HTTP/1.1, as one
- * connection of HTTP/2 would carry so many answers at once as the provider allows,
- * often 100, and others would wait until one ends.
+ * What is asked by HTTPS, and what such a server does not ask, goes by the
+ * runtime's `fetch`.
  *
  * @returns What `openai()` takes as `fetch`.
  *
@@ -49,31 +49,15 @@ export function createProviderFetch(
 ): typeof fetch {
   let fetchPlain: typeof import("./plain_http.ts").fetchPlain | undefined;
   return async (input, init) => {
-    if (typeof input !== "string" || typeof init?.body !== "string") {
-      return fetch(input, init);
-    }
-    const url = new URL(input);
-    if (url.protocol === "https:") {
-      return fetch(input, { ...init, ...http1Client() });
-    }
-    if (url.protocol !== "http:" || isProxied) return fetch(input, init);
+    const isPlain = typeof input === "string" && input.startsWith("http:") &&
+      typeof init?.body === "string";
+    if (!isPlain || isProxied) return http1Fetch(input, init);
     // With the first question, not where a server starts.
     fetchPlain ??= (await import("./plain_http.ts")).fetchPlain;
-    const response = await fetchPlain(url, init);
+    const response = await fetchPlain(new URL(input), init);
     if (!REDIRECTIONS.has(response.status)) return response;
     // Which fetch knows how to follow.
     await response.body?.cancel();
-    return fetch(input, init);
+    return http1Fetch(input, init);
   };
-}
-
-let client: unknown;
-
-/** What `fetch` takes to speak HTTP/1.1: Deno's own option. */
-function http1Client(): RequestInit {
-  const { Deno } = globalThis as {
-    Deno?: { createHttpClient?(options: { http2: boolean }): unknown };
-  };
-  client ??= Deno?.createHttpClient?.({ http2: false });
-  return client === undefined ? {} : { client } as RequestInit;
 }
