@@ -7,8 +7,8 @@ import http, { type IncomingMessage } from "node:http";
 import { pipeline, type Readable } from "node:stream";
 import { createBrotliDecompress, createUnzip } from "node:zlib";
 
-/** How many chunks wait to be read before the connection has to wait, too. */
-const CHUNKS_AHEAD = 256;
+/** How many bytes wait to be read before the connection has to wait, too. */
+const BYTES_AHEAD = 262_144;
 
 /** The longest head of a response, in bytes: proxies add to it. */
 const HEAD_BYTES = 65_536;
@@ -102,7 +102,8 @@ function decoded(message: IncomingMessage): Readable {
   return message;
 }
 
-function bodyOf(
+/** What has come, as it comes. */
+export function bodyOf(
   source: Readable,
   signal: AbortSignal | null | undefined,
 ): ReadableStream<Uint8Array> {
@@ -110,7 +111,7 @@ function bodyOf(
     start(controller) {
       source.on("data", (chunk: Uint8Array) => {
         controller.enqueue(chunk);
-        if (controller.desiredSize! <= -CHUNKS_AHEAD) source.pause();
+        if (controller.desiredSize! <= -BYTES_AHEAD) source.pause();
       });
       source.on("end", () => controller.close());
       source.on("error", (error) => {
@@ -127,7 +128,7 @@ function bodyOf(
       source.removeAllListeners("end");
       source.destroy();
     },
-  }, { highWaterMark: 0 });
+  }, { highWaterMark: 0, size: (chunk) => chunk.length });
 }
 
 /** What happened, in words. */

@@ -3,10 +3,12 @@
 // to each token fails here. What the test itself does is in it, always the same.
 
 import { assert, assertEquals } from "@std/assert";
+import { Readable } from "node:stream";
 import { DEFAULT_ATTEMPTS } from "../../lib/answers/attempts.ts";
 import { Generations } from "../../lib/answers/generations.ts";
 import { DEFAULT_LIMITS } from "../../lib/answers/limits.ts";
 import { createAsk } from "../../lib/models/openai.ts";
+import { bodyOf } from "../../lib/models/plain_http.ts";
 import { connect } from "../../lib/wire/connection.ts";
 import { TestClock, turn } from "../_server.ts";
 
@@ -77,9 +79,15 @@ function chunkOf(token: string): Uint8Array<ArrayBuffer> {
   return encoder.encode(`data: ${JSON.stringify({ choices })}\n\n`);
 }
 
-/** An answer that is being written, and a client that follows it. */
-async function setUp() {
-  const clock = new CountingClock();
+/** A provider's body, and what it is written by. */
+interface Provider {
+  body: ReadableStream<Uint8Array>;
+  write(bytes: Uint8Array<ArrayBuffer>): void;
+  close(): void;
+}
+
+/** As Deno's fetch gives it. */
+function fetched(): Provider {
   let provider!: ReadableByteStreamController;
   const body = new ReadableStream({
     type: "bytes",
@@ -87,6 +95,23 @@ async function setUp() {
       provider = controller;
     },
   });
+  const write = (bytes: Uint8Array<ArrayBuffer>) => provider.enqueue(bytes);
+  return { body, write, close: () => provider.close() };
+}
+
+/** As it comes by `node:http`. */
+function plain(): Provider {
+  const source = new Readable({ read() {} });
+  return {
+    body: bodyOf(source, undefined),
+    write: (bytes) => void source.push(bytes),
+    close: () => void source.push(null),
+  };
+}
+
+/** An answer that is being written, and a client that follows it. */
+async function setUp({ body, write, close }: Provider) {
+  const clock = new CountingClock();
   const generations = new Generations({
     ask: createAsk({
       ...{ baseURL: "http://127.0.0.1:1/v1", apiKey: undefined, model: "m" },
@@ -110,7 +135,7 @@ async function setUp() {
     counts.events++;
     return new TextDecoder().decode(value);
   };
-  const say = (token: string) => provider.enqueue(chunkOf(token));
+  const say = (token: string) => write(chunkOf(token));
   say('{"a":"');
   await read();
   /** Paced: longer than a frame after the one before. */
@@ -133,9 +158,9 @@ async function setUp() {
     }
   };
   const end = async () => {
-    provider.enqueue(chunkOf('"}'));
-    provider.enqueue(encoder.encode("data: [DONE]\n\n"));
-    provider.close();
+    say('"}');
+    write(encoder.encode("data: [DONE]\n\n"));
+    close();
     while (!(await reader.read()).done);
     await generations.drain();
   };
@@ -158,18 +183,29 @@ async function each(
 }
 
 Deno.test("a paced token costs one event, a read and a piece at each end, and no timer", async () => {
-  const { pace, end } = await setUp();
-  const { promises, ...rest } = await each(pace);
-  assertEquals(rest, { timers: 0, events: 1, reads: 2, enqueues: 2 });
-  // Most are of Deno's streams, which another version may make more of or less.
-  assert(promises <= 36, `${promises}`);
-  await end();
+  // Most promises are of Deno's streams and of Node's, of which another version may
+  // make more or less.
+  for (const [provider, most] of [[fetched(), 36], [plain(), 70]] as const) {
+    const { pace, end } = await setUp(provider);
+    const { promises, ...rest } = await each(pace);
+    assertEquals(rest, { timers: 0, events: 1, reads: 2, enqueues: 2 });
+    assert(promises <= most, `${promises}`);
+    await end();
+  }
 });
 
 Deno.test("a token in a flood costs the provider's piece, and nothing else", async () => {
-  const { flood, end } = await setUp();
+  const { flood, end } = await setUp(fetched());
   const { promises, ...rest } = await each(flood);
   assertEquals(rest, { timers: 0, events: 0, reads: 0, enqueues: 1 });
   assert(promises < 1, `${promises}`);
+  await end();
+});
+
+Deno.test("by node:http a token in a flood costs a read, too", async () => {
+  const { flood, end } = await setUp(plain());
+  const { promises, ...rest } = await each(flood);
+  assertEquals(rest, { timers: 0, events: 0, reads: 1, enqueues: 1 });
+  assert(promises <= 20, `${promises}`);
   await end();
 });
