@@ -12,7 +12,7 @@ import { knownUsage } from "./usage.ts";
 
 /**
  * How much is read at once, in bytes: more than a provider writes at once. Every
- * answer that is waited for holds so much.
+ * answer that is waited for by `fetch` holds so much.
  */
 const READ_SIZE = 16_384;
 
@@ -78,13 +78,13 @@ export async function readAnswer(
     }
   }
   const source = open(body);
-  const { read, cancel } = source;
+  const { bufferSize, read, cancel } = source;
   // Deno 2.9 forgets with the next collection of garbage that fetch listens to a
   // signal, and the provider would go on.
   const hangUp = () => void cancel().catch(() => {});
   signal.addEventListener("abort", hangUp);
   if (signal.aborted) hangUp();
-  let buffer = new Uint8Array(READ_SIZE);
+  let buffer = new Uint8Array(bufferSize);
   let bytes = 0;
   try {
     while (!answer.ended) {
@@ -92,7 +92,7 @@ export async function readAnswer(
       if (done) break;
       answer.read(value);
       if (waiting.length > 0) await sayWaiting();
-      buffer = new Uint8Array(value.buffer as ArrayBuffer);
+      if (bufferSize > 0) buffer = new Uint8Array(value.buffer as ArrayBuffer);
       bytes += value.length;
       if (bytes < TURN_BYTES) continue;
       bytes = 0;
@@ -142,6 +142,8 @@ function* slicesOf<P extends Part & { text: string }>(part: P): Generator<P> {
 
 /** What is read of. */
 interface Source {
+  /** Of the buffer that it wants to be read into; 0 if it brings its own. */
+  readonly bufferSize: number;
   read(
     buffer: Uint8Array<ArrayBuffer>,
   ): Promise<ReadableStreamReadResult<Uint8Array>>;
@@ -156,12 +158,17 @@ function open(body: ReadableStream<Uint8Array>): Source {
   try {
     const reader = body.getReader({ mode: "byob" });
     return {
+      bufferSize: READ_SIZE,
       read: (buffer) => reader.read(buffer),
       cancel: () => reader.cancel(),
     };
   } catch {
     const reader = body.getReader();
-    return { read: () => reader.read(), cancel: () => reader.cancel() };
+    return {
+      bufferSize: 0,
+      read: () => reader.read(),
+      cancel: () => reader.cancel(),
+    };
   }
 }
 
