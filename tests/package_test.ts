@@ -1,7 +1,7 @@
 // The package as others install it: packed, put into an empty folder beside the
 // packages that docs/embed.md names, and run in Node, Deno, Bun and workerd.
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { makeGenerationId } from "../lib/answers/id.ts";
 import { readEvents, stateAfter } from "./_server.ts";
 import { Upstream } from "./_upstream.ts";
@@ -289,6 +289,39 @@ for (const [name, host] of Object.entries(hosts)) {
     });
   });
 }
+
+Deno.test("the provider's fetch reads by node:http in Node, and not in Bun", async () => {
+  const folder = await install();
+  const file = `${await Deno.makeTempDir({ dir: folder })}/ask.mjs`;
+  await Deno.writeTextFile(
+    file,
+    `import { createProviderFetch } from "@fieldstream/fieldstream/provider-fetch";
+    const ask = createProviderFetch();
+    for (const body of ['{"whole":true}', '{"whole":false}']) {
+      const response = await ask(process.argv[2], { method: "POST", body });
+      const text = await response.text().catch(() => "broken");
+      console.log(response.status, text);
+    }`,
+  );
+  const runtimes: [encoding: RegExp, ...command: string[]][] = [
+    [/^identity$/, `${folder}/node_modules/.bin/node`, file],
+    [/gzip/, `${folder}/node_modules/bun/bin/bun.exe`, "run", file],
+  ];
+  for (const [encoding, program, ...args] of runtimes) {
+    await using upstream = new Upstream((call) => {
+      if (call.body.whole) call.respond(new Response("hello"));
+      else call.kill();
+    });
+    const { stdout } = await new Deno.Command(program!, {
+      args: [...args, upstream.url],
+      stderr: "inherit",
+    }).output();
+    assertEquals(new TextDecoder().decode(stdout), "200 hello\n200 broken\n");
+    for (const { headers } of upstream.calls) {
+      assertMatch(headers.get("accept-encoding")!, encoding);
+    }
+  }
+});
 
 /** What a client of a host does, and what it must see. */
 async function followCutAndResume(

@@ -17,16 +17,34 @@ export interface ProviderFetchOptions {
   isProxied?: boolean;
 }
 
+/** What tells a runtime. */
+interface Runtime {
+  Deno?: { version: { deno: string } };
+  Bun?: unknown;
+}
+
+/**
+ * Whether `node:http` is more than another face of `fetch`, as it is in Bun, and
+ * was in Deno, where it let no one know of a body that broke off.
+ */
+export function readsSockets(
+  { Deno, Bun }: Runtime = globalThis as Runtime,
+): boolean {
+  if (Deno === undefined) return Bun === undefined;
+  const [major = 0, minor = 0] = Deno.version.deno.split(".").map(Number);
+  return major > 2 || (major === 2 && minor >= 9);
+}
+
 const REDIRECTIONS = new Set([301, 302, 303, 307, 308]);
 
 /**
  * Makes a `fetch` that reads what comes by plain HTTP over `node:http`, which
  * takes all that lies in a socket at once; Deno's own takes one chunk. For a
  * server with many answers at once, and a model or a gateway in its own network,
- * that is a third of all its work. It needs Deno or Node.
+ * that is a third of all its work.
  *
- * What is asked by HTTPS, and what such a server does not ask, goes by the
- * runtime's `fetch`.
+ * What is asked by HTTPS, and all in Bun and before Deno 2.9, goes by the runtime's
+ * `fetch`.
  *
  * @returns What `openai()` takes as `fetch`.
  *
@@ -47,11 +65,12 @@ const REDIRECTIONS = new Set([301, 302, 303, 307, 308]);
 export function createProviderFetch(
   { isProxied = false }: ProviderFetchOptions = {},
 ): typeof fetch {
+  const isDirect = !isProxied && readsSockets();
   let fetchPlain: typeof import("./plain_http.ts").fetchPlain | undefined;
   return async (input, init) => {
     const isPlain = typeof input === "string" && input.startsWith("http:") &&
       typeof init?.body === "string";
-    if (!isPlain || isProxied) return http1Fetch(input, init);
+    if (!isPlain || !isDirect) return http1Fetch(input, init);
     // With the first question, not where a server starts.
     fetchPlain ??= (await import("./plain_http.ts")).fetchPlain;
     const response = await fetchPlain(new URL(input), init);

@@ -14,7 +14,10 @@ import {
   deflateSync,
   gzipSync,
 } from "node:zlib";
-import { createProviderFetch } from "../../lib/models/provider_fetch.ts";
+import {
+  createProviderFetch,
+  readsSockets,
+} from "../../lib/models/provider_fetch.ts";
 import { makeCertificate } from "../_certificate.ts";
 
 const OK = "HTTP/1.1 200 OK\r\n";
@@ -440,6 +443,17 @@ Deno.test("where there is a proxy, or another kind of request, the runtime's fet
     assertStringIncludes(server.heads.at(-1)!, "accept-language");
   }
   assertEquals(await (await providerFetch("data:,hello")).text(), "hello");
+});
+
+Deno.test("node:http is used where it reads by itself", () => {
+  const deno = (version: string) =>
+    readsSockets({ Deno: { version: { deno: version } } });
+  assertEquals(["2.9.0", "2.10.1", "3.0.0", "2.9.0-rc.1"].map(deno), [
+    ...[true, true, true, true],
+  ]);
+  assertEquals(["1.46.3", "2.5.7", "2.8.9"].map(deno), [false, false, false]);
+  assertEquals([readsSockets({}), readsSockets({ Bun: {} })], [true, false]);
+  assertEquals(readsSockets(), true);
 });
 
 Deno.test("over TLS answers do not wait for each other", async () => {
