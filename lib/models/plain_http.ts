@@ -35,20 +35,29 @@ export async function fetchPlain(
     signal?.throwIfAborted();
     throw new TypeError(`Cannot ask ${url.origin}: ${wordsOf(error)}`);
   });
+  const body = bodyOf(decoded(message), signal);
+  try {
+    return responseOf(message, body);
+  } catch (error) {
+    await body.cancel();
+    throw new TypeError(`Cannot ask ${url.origin}: ${wordsOf(error as Error)}`);
+  }
+}
+
+/** @throws {Error} If it is none that fetch would give. */
+function responseOf(
+  { statusCode: status = 0, headers: fields }: IncomingMessage,
+  body: ReadableStream<Uint8Array>,
+): Response {
   const headers = new Headers();
-  for (const [name, value] of Object.entries(message.headers)) {
+  for (const [name, value] of Object.entries(fields)) {
     for (const one of [value ?? []].flat()) headers.append(name, one);
   }
-  const { statusCode: status = 0 } = message;
-  const body = bodyOf(decoded(message), signal);
-  if (status >= 200 && status <= 599 && status !== 204 && status !== 304) {
+  if (status !== 204 && status !== 304) {
     return new Response(body, { status, headers });
   }
-  await body.cancel();
-  if (status === 204 || status === 304) {
-    return new Response(null, { status, headers });
-  }
-  throw new TypeError(`Cannot ask ${url.origin}: its status is ${status}`);
+  void body.cancel();
+  return new Response(null, { status, headers });
 }
 
 /** Asks until the head of the response is there. */

@@ -179,9 +179,10 @@ Deno.test("what servers send over plain HTTP is taken as fetch takes it", async 
   }
 });
 
-Deno.test("statuses and protocols that fetch knows nothing of are faults", async () => {
+Deno.test("statuses, protocols and headers that fetch knows nothing of are faults", async () => {
   for (
     const head of [
+      `${OK}x-a: a\0b\r\ncontent-length: 5\r\n\r\n`,
       "HTTP/1.1 999 What\r\ncontent-length: 0\r\n\r\n",
       "HTTP/1.1 101 Switching Protocols\r\nupgrade: a\r\nconnection: upgrade\r\n\r\n",
     ]
