@@ -122,7 +122,11 @@ export function bodyOf(
         controller.enqueue(chunk);
         if (controller.desiredSize! <= -BYTES_AHEAD) source.pause();
       });
-      source.on("end", () => controller.close());
+      source.on("end", () => {
+        // A body that ends with its connection ends with an abort, too.
+        if (signal?.aborted) controller.error(signal.reason);
+        else controller.close();
+      });
       source.on("error", (error) => {
         const reason = new TypeError(`Cannot read on: ${wordsOf(error)}`);
         controller.error(signal?.aborted ? signal.reason : reason);
