@@ -103,7 +103,7 @@ Deno.test("a room that reached up would be seen", () => {
  */
 const RUNTIME_AWARE = [
   "lib/models/http1_fetch.ts",
-  "lib/models/provider_fetch.ts",
+  "lib/models/runtime.ts",
 ];
 
 Deno.test("only the application knows its runtime, and only main.ts logs", async () => {

@@ -14,10 +14,8 @@ import {
   deflateSync,
   gzipSync,
 } from "node:zlib";
-import {
-  createProviderFetch,
-  readsSockets,
-} from "../../lib/models/provider_fetch.ts";
+import { createProviderFetch } from "../../lib/models/provider_fetch.ts";
+import { readsSockets } from "../../lib/models/runtime.ts";
 import { makeCertificate } from "../_certificate.ts";
 
 const OK = "HTTP/1.1 200 OK\r\n";
