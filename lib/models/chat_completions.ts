@@ -8,13 +8,8 @@ import { ModelError, type Part } from "./ask.ts";
 import { type Fault, faultIn } from "./failures.ts";
 import { wordOf } from "./finish_reasons.ts";
 import { Repetition } from "./repetition.ts";
+import { toSource } from "./source.ts";
 import { knownUsage } from "./usage.ts";
-
-/**
- * How much is read at once, in bytes: more than a provider writes at once. Every
- * answer that is waited for by `fetch` holds so much.
- */
-const READ_SIZE = 16_384;
 
 /**
  * How much a provider may send without saying a word, in bytes: an event may
@@ -28,9 +23,8 @@ export const TURN_BYTES = 1_048_576;
 /** For how long the end of a body is waited for, when the answer has ended. */
 const END_MILLISECONDS = 1000;
 
-/** How often, and how much at once, in bytes, is read until then. */
-const END_READS = 16;
-const END_SIZE = 1024;
+/** How many pieces may come until then. */
+const END_PIECES = 16;
 
 /** How much text of one event is said at once, in UTF-16 units: some ms. */
 const SAID_AT_ONCE = 16_384;
@@ -52,8 +46,6 @@ export type ToError = (fault: Fault) => ModelError;
 /**
  * Reads an answer to its end.
  *
- * @param body A byte stream is read into a buffer of one's own: with Deno's fetch
- * that costs a sixth.
  * @param onPart Called with what the model says.
  * @param toError Makes what is thrown of an error that the provider tells of.
  * @param signal Aborted when no more is wanted.
@@ -77,27 +69,31 @@ export async function readAnswer(
       await turn();
     }
   }
-  const source = open(body);
-  const { bufferSize, read, cancel } = source;
+  const source = toSource(body);
   // Deno 2.9 forgets with the next collection of garbage that fetch listens to a
   // signal, and the provider would go on.
-  const hangUp = () => void cancel().catch(() => {});
+  const hangUp = () => void source.cancel().catch(() => {});
   signal.addEventListener("abort", hangUp);
   if (signal.aborted) hangUp();
-  let buffer = new Uint8Array(bufferSize);
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
   let bytes = 0;
-  try {
-    while (!answer.ended) {
-      const { done, value } = await read(buffer);
-      if (done) break;
-      answer.read(value);
-      if (waiting.length > 0) await sayWaiting();
-      if (bufferSize > 0) buffer = new Uint8Array(value.buffer as ArrayBuffer);
-      bytes += value.length;
-      if (bytes < TURN_BYTES) continue;
-      bytes = 0;
-      await turn();
+  let piecesBehind = 0;
+  const pumped = source.pump((piece) => {
+    if (answer.ended) {
+      if (++piecesBehind === END_PIECES) hangUp();
+      return;
     }
+    answer.read(piece);
+    if (answer.ended) return void resolve();
+    bytes += piece.length;
+    if (waiting.length > 0) return sayWaiting();
+    if (bytes < TURN_BYTES) return;
+    bytes = 0;
+    return turn();
+  });
+  pumped.then(resolve, reject);
+  try {
+    await promise;
     signal.throwIfAborted();
     answer.readEnd();
     await sayWaiting();
@@ -105,27 +101,18 @@ export async function readAnswer(
     signal.removeEventListener("abort", hangUp);
     answer.sayThought();
     waiting.forEach(onPart);
-    if (answer.ended && !signal.aborted) void readOut(source);
-    else await cancel().catch(() => {});
+    if (answer.ended && !signal.aborted) hangUpLater(pumped, hangUp);
+    else await source.cancel().catch(() => {});
   }
 }
 
 /**
- * Reads what is behind the last word: mostly the end alone. A connection that was
- * read so far can serve the next answer.
+ * Waits a while for what is behind the last word: mostly the end alone. A connection
+ * that was read so far can serve the next answer.
  */
-async function readOut({ read, cancel }: Source): Promise<void> {
-  const hangUp = () => cancel().catch(() => {});
+function hangUpLater(pumped: Promise<void>, hangUp: () => void): void {
   const timer = setTimeout(hangUp, END_MILLISECONDS);
-  try {
-    for (let times = 0; times < END_READS; times++) {
-      if ((await read(new Uint8Array(END_SIZE))).done) break;
-    }
-  } catch {
-    // Nothing was wanted of it.
-  }
-  clearTimeout(timer);
-  await hangUp();
+  pumped.catch(() => {}).finally(() => clearTimeout(timer));
 }
 
 /** Lets others have their turn. */
@@ -137,38 +124,6 @@ function turn(): Promise<void> {
 function* slicesOf<P extends Part & { text: string }>(part: P): Generator<P> {
   for (let at = 0; at < part.text.length; at += SAID_AT_ONCE) {
     yield { ...part, text: part.text.slice(at, at + SAID_AT_ONCE) };
-  }
-}
-
-/** What is read of. */
-interface Source {
-  /** Of the buffer that it wants to be read into; 0 if it brings its own. */
-  readonly bufferSize: number;
-  read(
-    buffer: Uint8Array<ArrayBuffer>,
-  ): Promise<ReadableStreamReadResult<Uint8Array>>;
-  cancel(): Promise<void>;
-}
-
-/**
- * Reads into a buffer of one's own, where the body is a byte stream: Bun's is
- * none, nor one that is read by `node:http`.
- */
-function open(body: ReadableStream<Uint8Array>): Source {
-  try {
-    const reader = body.getReader({ mode: "byob" });
-    return {
-      bufferSize: READ_SIZE,
-      read: (buffer) => reader.read(buffer),
-      cancel: () => reader.cancel(),
-    };
-  } catch {
-    const reader = body.getReader();
-    return {
-      bufferSize: 0,
-      read: () => reader.read(),
-      cancel: () => reader.cancel(),
-    };
   }
 }
 

@@ -4,17 +4,15 @@
  */
 
 import http, { type IncomingMessage } from "node:http";
-import { pipeline, type Readable } from "node:stream";
+import { finished, pipeline, type Readable } from "node:stream";
 import { createBrotliDecompress, createUnzip } from "node:zlib";
-
-/** How many bytes wait to be read before the connection has to wait, too. */
-const BYTES_AHEAD = 262_144;
+import { type Source, toStream } from "./source.ts";
 
 /** The longest head of a response, in bytes: proxies add to it. */
 const HEAD_BYTES = 65_536;
 
 /** An error of Node's. */
-type NodeError = Error & { code?: string; errors?: NodeError[] };
+type NodeError = Error & { code?: string | undefined; errors?: NodeError[] };
 
 /** Connections are kept for what is asked next. */
 const agent = new http.Agent({ keepAlive: true });
@@ -35,7 +33,7 @@ export async function fetchPlain(
     signal?.throwIfAborted();
     throw new TypeError(`Cannot ask ${url.origin}: ${wordsOf(error)}`);
   });
-  const body = bodyOf(decoded(message), signal);
+  const body = toStream(sourceOf(decoded(message), signal));
   try {
     return responseOf(message, body);
   } catch (error) {
@@ -111,37 +109,49 @@ function decoded(message: IncomingMessage): Readable {
   return message;
 }
 
-/** What has come, as it comes. */
-export function bodyOf(
-  source: Readable,
+/** What comes by itself. */
+export function sourceOf(
+  readable: Readable,
   signal: AbortSignal | null | undefined,
-): ReadableStream<Uint8Array> {
-  return new ReadableStream({
-    start(controller) {
-      source.on("data", (chunk: Uint8Array) => {
-        controller.enqueue(chunk);
-        if (controller.desiredSize! <= -BYTES_AHEAD) source.pause();
+): Source {
+  const { promise: end, resolve, reject } = Promise.withResolvers<void>();
+  // It may be over before anybody listens.
+  end.catch(() => {});
+  finished(readable, { writable: false }, (error) => {
+    // A body that ends with its connection ends with an abort, too.
+    if (signal?.aborted) reject(signal.reason);
+    else if (error) reject(new TypeError(`Cannot read on: ${wordsOf(error)}`));
+    else resolve();
+  });
+  function stop(): void {
+    // What lies in the socket would still come.
+    readable.removeAllListeners("data");
+    readable.destroy();
+  }
+  function fail(error: unknown): void {
+    reject(error);
+    stop();
+  }
+  return {
+    pump(onPiece) {
+      readable.on("data", (piece: Uint8Array) => {
+        try {
+          const busy = onPiece(piece);
+          if (busy === undefined) return;
+          readable.pause();
+          busy.then(() => readable.resume(), fail);
+        } catch (error) {
+          fail(error);
+        }
       });
-      source.on("end", () => {
-        // A body that ends with its connection ends with an abort, too.
-        if (signal?.aborted) controller.error(signal.reason);
-        else controller.close();
-      });
-      source.on("error", (error) => {
-        const reason = new TypeError(`Cannot read on: ${wordsOf(error)}`);
-        controller.error(signal?.aborted ? signal.reason : reason);
-      });
-    },
-    pull() {
-      // To ask costs less than to resume what flows.
-      if (source.isPaused()) source.resume();
+      return end;
     },
     cancel() {
-      source.removeAllListeners("data");
-      source.removeAllListeners("end");
-      source.destroy();
+      resolve();
+      stop();
+      return Promise.resolve();
     },
-  }, { highWaterMark: 0, size: (chunk) => chunk.length });
+  };
 }
 
 /** What happened, in words. */
