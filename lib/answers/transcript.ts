@@ -73,8 +73,8 @@ export class Transcript {
   #ends: Segment[] = [this.#head];
   #length = 0;
   #outcome: Outcome | undefined;
-  /** Resolves at the next change; `undefined` while nobody waits for it. */
-  #change: PromiseWithResolvers<void> | undefined;
+  /** Who waits for the next change. */
+  #waiting: (() => void)[] = [];
 
   /** How much has been written. */
   get length(): number {
@@ -119,10 +119,17 @@ export class Transcript {
     this.#wake();
   }
 
+  /**
+   * Calls `onChange` when there is more to read, or the outcome: once, and when
+   * whoever writes has written all that is there. It must not throw.
+   */
+  onceChanged(onChange: () => void): void {
+    this.#waiting.push(onChange);
+  }
+
   /** Resolves when there is more to read, or the outcome. */
   changed(): Promise<void> {
-    this.#change ??= Promise.withResolvers();
-    return this.#change.promise;
+    return new Promise((resolve) => this.onceChanged(resolve));
   }
 
   /** Starts reading from the beginning. */
@@ -131,8 +138,12 @@ export class Transcript {
   }
 
   #wake(): void {
-    this.#change?.resolve();
-    this.#change = undefined;
+    if (this.#waiting.length === 0) return;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    queueMicrotask(() => {
+      for (const onChange of waiting) onChange();
+    });
   }
 
   /**

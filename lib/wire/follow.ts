@@ -1,6 +1,7 @@
 /** One connection: a transcript and an offset to the body of a response. */
 
 import type { Traffic } from "../answers/observer.ts";
+import type { Outcome } from "../answers/outcome.ts";
 import type { Transcript } from "../answers/transcript.ts";
 import type { Clock, Timer } from "../clock.ts";
 import type { Language } from "../language.ts";
@@ -90,11 +91,14 @@ class Follower implements UnderlyingDefaultSource<Uint8Array> {
   readonly #events: Events;
   /** Where the value's text comes from, if that is what is sent. */
   readonly #text: TextMaker | undefined;
+  #controller!: ReadableStreamDefaultController<Uint8Array>;
 
   #open = true;
   #begun = false;
-  /** Whether a pull waits for the model. */
-  #waiting = false;
+  /** Whether a piece is waited for. */
+  #isWanted = false;
+  /** What is done to have one, or what that waits for. */
+  #state: "idle" | "working" | "model" | "turn" = "idle";
   #lastEvent = -Infinity;
   #lastByte: number;
   readonly #closeAt: number;
@@ -113,77 +117,83 @@ class Follower implements UnderlyingDefaultSource<Uint8Array> {
   }
 
   start(controller: ReadableStreamDefaultController<Uint8Array>): void {
-    this.#setHeartbeat(controller);
+    this.#controller = controller;
+    this.#setHeartbeat();
   }
 
-  async pull(
-    controller: ReadableStreamDefaultController<Uint8Array>,
-  ): Promise<void> {
-    // One function: each that waits costs every event a promise.
+  pull(): void {
+    this.#isWanted = true;
+    if (this.#state === "idle") this.#work();
+  }
+
+  /**
+   * Works until a piece has been sent, or there is something to wait for. By
+   * callbacks: each promise would cost every event.
+   *
+   * @param woken When it was woken, if it was just now: one look at the clock is
+   * enough for an event, each of them is an operation of the runtime's.
+   */
+  #work(woken?: number): void {
+    this.#state = "working";
     try {
-      if (!this.#begun) {
-        this.#begun = true;
-        if (this.#send(controller, this.#beginning())) return;
+      while (this.#open && this.#isWanted && this.#state === "working") {
+        this.#step(woken);
       }
-      // When it was woken, unless it has waited since: one look at the clock is
-      // enough for an event, each of them is an operation of the runtime's.
-      let woken: number | undefined;
-      while (this.#open) {
-        if (this.#events.skip()) {
-          woken = undefined;
-          await this.#pauseFor(0);
-          continue;
-        }
-        const { outcome } = this.#transcript;
-        const { isBehind } = this.#events;
-        if (!isBehind && outcome === undefined) {
-          const { traffic } = this.#options;
-          if (traffic !== undefined) traffic.behindSince = undefined;
-          this.#waiting = true;
-          await this.#transcript.changed();
-          this.#waiting = false;
-          woken = this.#clock.now();
-          if (traffic !== undefined) traffic.behindSince = woken;
-          // What else has come is read first, and goes into the same event.
-          if (this.#open && this.#isLate) {
-            await this.#pauseFor(0);
-            woken = undefined;
-          }
-          continue;
-        }
-        const now = woken ?? this.#clock.now();
-        woken = undefined;
-        const rest = this.#lastEvent + this.#pauseLength - now;
-        if (rest > 0) {
-          await this.#pauseFor(rest);
-          continue;
-        }
-        if (!isBehind) {
-          const end = describeOutcome(outcome!, this.#options.language);
-          this.#ends("answer");
-          if (this.#text === undefined) {
-            this.#send(controller, this.#event(end, "end"));
-          } else if (end.status !== "end") {
-            throw new Error(`Cannot send the whole text: ${end.code}`);
-          }
-          this.#close(controller);
-          return;
-        }
-        const frames = this.#events.next();
-        if (frames !== "") {
-          this.#lastEvent = now;
-          this.#send(controller, frames, now);
-          return;
-        }
-        // Much text that shows nothing is read in turns, too.
-        if (this.#events.isBehind) await this.#pauseFor(0);
-      }
+      if (this.#state === "working") this.#state = "idle";
     } catch (error) {
       this.#ends("fault");
       this.cancel();
-      throw error;
+      this.#controller.error(error);
     }
   }
+
+  #step(woken?: number): void {
+    if (!this.#begun) {
+      this.#begun = true;
+      return this.#send(this.#beginning());
+    }
+    if (this.#events.skip()) return this.#pauseFor(0);
+    const { outcome } = this.#transcript;
+    const { isBehind } = this.#events;
+    if (!isBehind && outcome === undefined) return this.#waitForModel();
+    const now = woken ?? this.#clock.now();
+    const rest = this.#lastEvent + this.#pauseLength - now;
+    if (rest > 0) return this.#pauseFor(rest);
+    if (!isBehind) return this.#end(outcome!);
+    const frames = this.#events.next();
+    if (frames !== "") {
+      this.#lastEvent = now;
+      this.#send(frames, now);
+    } else if (this.#events.isBehind) {
+      // Much text that shows nothing is read in turns, too.
+      this.#pauseFor(0);
+    }
+  }
+
+  #waitForModel(): void {
+    const { traffic } = this.#options;
+    if (traffic !== undefined) traffic.behindSince = undefined;
+    this.#state = "model";
+    this.#transcript.onceChanged(this.#onChange);
+  }
+
+  readonly #onChange = (): void => {
+    if (!this.#open) return;
+    const now = this.#clock.now();
+    const { traffic } = this.#options;
+    if (traffic !== undefined) traffic.behindSince = now;
+    // What else has come is read first, and goes into the same event.
+    if (this.#isLate) this.#pauseFor(0);
+    else this.#work(now);
+  };
+
+  /** Lets others have their turn. */
+  #pauseFor(delay: number): void {
+    this.#state = "turn";
+    this.#pause = this.#clock.setTimeout(this.#onTurn, delay);
+  }
+
+  readonly #onTurn = (): void => this.#work();
 
   /** What the response begins with. */
   #beginning(): string {
@@ -191,6 +201,18 @@ class Follower implements UnderlyingDefaultSource<Uint8Array> {
     const { start } = this.#options;
     const retry = formatRetry(RETRY * (1 + 2 * Math.random()));
     return start === undefined ? retry : retry + this.#event(start, 0);
+  }
+
+  /** What it ends with. */
+  #end(outcome: Outcome): void {
+    const end = describeOutcome(outcome, this.#options.language);
+    this.#ends("answer");
+    if (this.#text === undefined) {
+      this.#send(this.#event(end, "end"));
+    } else if (end.status !== "end") {
+      throw new Error(`Cannot send the whole text: ${end.code}`);
+    }
+    this.#close();
   }
 
   /** How long it is from one event to the next; longer where the loop is late. */
@@ -203,13 +225,6 @@ class Follower implements UnderlyingDefaultSource<Uint8Array> {
     return this.#pauseLength > this.#options.pause;
   }
 
-  /** Lets others have their turn. Does not resolve if the client leaves. */
-  #pauseFor(delay: number): Promise<void> {
-    return new Promise((resolve) => {
-      this.#pause = this.#clock.setTimeout(resolve, delay);
-    });
-  }
-
   /** Also called when the body has been closed, or has failed. */
   cancel(): void {
     if (!this.#open) return;
@@ -219,16 +234,14 @@ class Follower implements UnderlyingDefaultSource<Uint8Array> {
     this.#options.onClose();
   }
 
-  #close(controller: ReadableStreamDefaultController<Uint8Array>): void {
+  #close(): void {
     if (!this.#open) return;
     this.cancel();
-    controller.close();
+    this.#controller.close();
   }
 
   /** Sends a comment into silence, and closes a connection that is too old. */
-  #setHeartbeat(
-    controller: ReadableStreamDefaultController<Uint8Array>,
-  ): void {
+  #setHeartbeat(): void {
     const due = Math.max(
       this.#lastByte + this.#options.heartbeat,
       this.#clock.now() + 1,
@@ -237,55 +250,50 @@ class Follower implements UnderlyingDefaultSource<Uint8Array> {
       const now = this.#clock.now();
       if (now >= this.#closeAt) {
         this.#ends("age");
-        return this.#expire(controller);
+        return this.#expire();
       }
       if (now >= this.#lastByte + this.#options.heartbeat) {
         // One that reads nothing does not need to hear that we live.
-        if (this.#waiting) this.#ping(controller);
+        if (this.#state === "model" && this.#isWanted) this.#ping();
         else this.#lastByte = now;
       }
-      if (this.#open) this.#setHeartbeat(controller);
+      if (this.#open) this.#setHeartbeat();
     }, Math.min(due, this.#closeAt) - this.#clock.now());
   }
 
   /** Closes a connection that is too old; text would seem to be whole. */
-  #expire(controller: ReadableStreamDefaultController<Uint8Array>): void {
-    if (this.#text === undefined) return this.#close(controller);
+  #expire(): void {
+    if (this.#text === undefined) return this.#close();
     this.cancel();
-    controller.error(
+    this.#controller.error(
       new Error("Cannot send the whole text: the connection is too old"),
     );
   }
 
-  #ping(controller: ReadableStreamDefaultController<Uint8Array>): void {
+  #ping(): void {
     // White space may stand before a value, not anywhere in it.
-    if (this.#text === undefined) this.#send(controller, PING);
-    else if (!this.#text.begun) this.#send(controller, "\n");
+    if (this.#text === undefined) this.#send(PING);
+    else if (!this.#text.begun) this.#send("\n");
     else this.#lastByte = this.#clock.now();
   }
 
   /**
-   * Sends something. A client that has left shows by this too: afterwards the
-   * connection may be closed.
-   *
-   * @returns Whether there was anything to send.
+   * Sends something, if there is anything. A client that has left shows by this
+   * too: afterwards the connection may be closed.
    */
-  #send(
-    controller: ReadableStreamDefaultController<Uint8Array>,
-    frames: string,
-    now = this.#clock.now(),
-  ): boolean {
+  #send(frames: string, now = this.#clock.now()): void {
     const sent = this.#text === undefined ? this.#formed(frames) : frames;
-    if (sent === "") return false;
+    if (sent === "") return;
     const bytes = encode(sent);
     const { traffic } = this.#options;
     if (traffic !== undefined) {
       traffic.bytes += bytes.length;
       if (this.#text === undefined) traffic.events += countEvents(frames);
     }
-    controller.enqueue(bytes);
     this.#lastByte = now;
-    return true;
+    // The next piece may be asked for at once.
+    this.#isWanted = false;
+    this.#controller.enqueue(bytes);
   }
 
   /** The first that ends it counts. */

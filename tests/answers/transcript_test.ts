@@ -124,6 +124,20 @@ Deno.test("changed() resolves at the next text and at the outcome", async () => 
   assertEquals(changes, 3);
 });
 
+Deno.test("who waits is called once, when all is written that comes at once", async () => {
+  const transcript = new Transcript();
+  const lengths: number[] = [];
+  transcript.onceChanged(() => lengths.push(transcript.length));
+  transcript.append("text", "a");
+  transcript.append("text", "b");
+  assertEquals(lengths, []);
+  await Promise.resolve();
+  assertEquals(lengths, [2]);
+  transcript.append("text", "c");
+  await Promise.resolve();
+  assertEquals(lengths, [2]);
+});
+
 Deno.test("the first outcome counts, and nothing comes after it", () => {
   const transcript = new Transcript();
   assertEquals(transcript.outcome, undefined);

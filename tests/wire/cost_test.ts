@@ -190,7 +190,7 @@ Deno.test("by fetch a paced token costs an event, a read and a piece at each end
   const { pace, end } = await setUp(fetched());
   const { promises, ...rest } = await each(pace);
   assertEquals(rest, { timers: 0, events: 1, reads: 2, enqueues: 2 });
-  assert(promises <= 36, `${promises}`);
+  assert(promises <= 27, `${promises}`);
   await end();
 });
 
@@ -206,7 +206,7 @@ Deno.test("by node:http a paced token costs an event, a read and a piece for the
   const { pace, end } = await setUp(plain());
   const { promises, ...rest } = await each(pace);
   assertEquals(rest, { timers: 0, events: 1, reads: 1, enqueues: 1 });
-  assert(promises <= 55, `${promises}`);
+  assert(promises <= 46, `${promises}`);
   await end();
 });
 

@@ -305,6 +305,44 @@ Deno.test("a connection that does not read gets no comments", async () => {
   await connection.reader.cancel();
 });
 
+Deno.test("for a connection that has stopped reading nothing is made ahead", async () => {
+  const clock = new TestClock();
+  const transcript = new Transcript();
+  const connection = new Connection(transcript, { clock });
+  await connection.read();
+  const next = connection.read();
+  await turn();
+  clock.tick(15_000);
+  assertEquals(await next, ": ping\n\n");
+  // Neither comments nor events.
+  for (const text of ['{"a":"', "b", "c"]) {
+    clock.tick(15_000);
+    await turn();
+    transcript.append("text", text);
+    await turn();
+  }
+  const [event, ...more] = eventsOf((await connection.read())!);
+  assertEquals([event!.data.data, more], [{ a: "bc" }, []]);
+  await connection.reader.cancel();
+});
+
+Deno.test("pieces that are wanted at once come one after the other", async () => {
+  const clock = new TestClock();
+  const transcript = new Transcript();
+  const connection = new Connection(transcript, { clock });
+  const pieces = [connection.read(), connection.read(), connection.read()];
+  assert((await pieces[0])!.startsWith("retry: "));
+  await turn();
+  transcript.append("text", '{"a":"b');
+  assertEquals(eventsOf((await pieces[1])!).length, 1);
+  transcript.append("text", "c");
+  await turn();
+  clock.tick(16);
+  assertEquals(eventsOf((await pieces[2])!)[0]!.data.data, { a: "c" });
+  await connection.reader.cancel();
+  assertEquals([connection.closed, clock.timers], [1, 0]);
+});
+
 Deno.test("a connection becomes so old, whatever it does", async (t) => {
   await t.step("one that waits for the model", async () => {
     const clock = new TestClock();
