@@ -11,6 +11,8 @@ const SPACE = 0x20;
 /** Up to how many bytes a text is put together byte by byte. */
 const SHORT = 32;
 
+const NONE = new Uint32Array();
+
 /** How often in a row an event may be kept to which the next one is not alike. */
 const ATTEMPTS = 8;
 
@@ -60,13 +62,13 @@ export class Repetition {
   }
 
   #begins(event: Uint8Array, head: Uint8Array): boolean {
-    const words = this.#words;
-    if (event.length < head.length || event.byteOffset % 4 !== 0) return false;
-    const others = new Uint32Array(
-      event.buffer,
-      event.byteOffset,
-      words.length,
-    );
+    if (event.length < head.length) return false;
+    // Node gives a place in what was read, which may be any.
+    const isAligned = event.byteOffset % 4 === 0;
+    const words = isAligned ? this.#words : NONE;
+    const others = isAligned
+      ? new Uint32Array(event.buffer, event.byteOffset, words.length)
+      : NONE;
     let difference = 0;
     for (let at = 0; at < words.length; at++) {
       difference |= words[at]! ^ others[at]!;

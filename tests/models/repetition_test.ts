@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { answerTo, finish } from "./_answer.ts";
+import { toStream } from "../../lib/models/source.ts";
+import { type Answer, answerOf, answerTo, finish, options } from "./_answer.ts";
 
 const encoder = new TextEncoder();
 
@@ -172,6 +173,31 @@ Deno.test("events that differ in their text alone are not parsed", async () => {
     });
     assertEquals(text, words.join(""));
     assert(count <= most, `${name}: ${count} of ${events.length}`);
+  }
+});
+
+Deno.test("events are known wherever they stand in what was read, as Node gives them", async () => {
+  const events = [...'{"a":"words"}'].map((word) =>
+    encoder.encode(shapes["as most do"]!(JSON.stringify(word), 0))
+  );
+  for (const place of [1, 2, 3, 4]) {
+    const body = toStream({
+      async pump(onPiece) {
+        for (const event of [...events, encoder.encode(finish)]) {
+          const read = new Uint8Array(place + event.length);
+          read.set(event, place);
+          await onPiece(read.subarray(place));
+        }
+      },
+      cancel: () => Promise.resolve(),
+    });
+    let answer: Answer | undefined;
+    const count = await parses(async () => {
+      const fetch = () => Promise.resolve(new Response(body));
+      answer = await answerOf({ ...options, fetch });
+    });
+    assertEquals(answer!.parts[0], { type: "text", text: '{"a":"words"}' });
+    assert(count < 10, `${count}`);
   }
 });
 
