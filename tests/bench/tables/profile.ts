@@ -108,13 +108,16 @@ function printShares(
   { tokens, threads }: Window,
   streams: number,
 ): void {
-  // A sample counts time, in which others may have had the processor.
   const rooms = timesBy(profile, roomOf);
+  // What V8 calls idle is whatever is not JavaScript: sockets, and sleep.
   rooms.delete(IDLE);
-  const share = threads.get(MAIN)! / sum(rooms);
+  const main = threads.get(MAIN)!;
+  // A sample counts time, in which others may have had the processor.
+  const share = Math.min(1, main / sum(rooms));
   threads.delete(MAIN);
   threads.delete(PROFILER);
   const all = new Map([
+    [OUTSIDE, main - share * sum(rooms)] as const,
     ...[...rooms].map(([name, time]) => [name, time * share] as const),
     ...[...threads].map(([name, time]) => [`thread ${name}`, time] as const),
   ]);
@@ -147,6 +150,7 @@ function sum(times: Map<string, number>): number {
 }
 
 const IDLE = "idle";
+const OUTSIDE = "outside of JavaScript: sockets, HTTP, the kernel";
 /** The thread that runs JavaScript, and that of the profiler. */
 const [MAIN, PROFILER] = ["deno", "v8:ProfEvntProc"];
 
@@ -170,7 +174,7 @@ function timesBy(
 function roomOf({ callFrame: { functionName, url } }: ProfileNode): string {
   if (functionName === "(idle)") return IDLE;
   if (functionName === "(garbage collector)") return "garbage collector";
-  if (functionName === "(program)") return "native code: sockets, HTTP";
+  if (functionName === "(program)") return "V8: native code";
   if (functionName.startsWith("op_")) return "runtime, operations";
   if (url.startsWith(REPOSITORY)) {
     const [folder, room, file] = url.slice(REPOSITORY.length).split("/");
