@@ -97,8 +97,8 @@ class Follower implements UnderlyingDefaultSource<Uint8Array> {
   #begun = false;
   /** Whether a piece is waited for. */
   #isWanted = false;
-  /** What is done to have one, or what that waits for. */
-  #state: "idle" | "working" | "model" | "turn" = "idle";
+  /** What is done to have one. */
+  #state: "idle" | "working" | "waiting" = "idle";
   #lastEvent = -Infinity;
   #lastByte: number;
   readonly #closeAt: number;
@@ -173,7 +173,7 @@ class Follower implements UnderlyingDefaultSource<Uint8Array> {
   #waitForModel(): void {
     const { traffic } = this.#options;
     if (traffic !== undefined) traffic.behindSince = undefined;
-    this.#state = "model";
+    this.#state = "waiting";
     this.#transcript.onceChanged(this.#onChange);
   }
 
@@ -189,7 +189,7 @@ class Follower implements UnderlyingDefaultSource<Uint8Array> {
 
   /** Lets others have their turn. */
   #pauseFor(delay: number): void {
-    this.#state = "turn";
+    this.#state = "waiting";
     this.#pause = this.#clock.setTimeout(this.#onTurn, delay);
   }
 
@@ -254,7 +254,7 @@ class Follower implements UnderlyingDefaultSource<Uint8Array> {
       }
       if (now >= this.#lastByte + this.#options.heartbeat) {
         // One that reads nothing does not need to hear that we live.
-        if (this.#state === "model" && this.#isWanted) this.#ping();
+        if (this.#isWanted) this.#ping();
         else this.#lastByte = now;
       }
       if (this.#open) this.#setHeartbeat();

@@ -2,6 +2,7 @@ import {
   assert,
   assertEquals,
   assertLess,
+  assertRejects,
   assertStringIncludes,
 } from "@std/assert";
 import { createAsk } from "../../lib/models/openai.ts";
@@ -234,6 +235,56 @@ Deno.test("a long text is said in slices, and others have their turn in between"
     16_384,
   ]);
   assertLess(2, turns);
+});
+
+Deno.test("a long text is said to its end, though the provider says no more for now", async () => {
+  const long = "a".repeat(40_000);
+  for (const fetch of [globalThis.fetch, createProviderFetch()]) {
+    await using upstream = new Upstream((call) => {
+      call.say(long);
+      call.say("b");
+    });
+    const controller = new AbortController();
+    const heard = Promise.withResolvers<void>();
+    let text = "";
+    const asked = assertRejects(() =>
+      createAsk({ ...upstream.options(), fetch })(
+        question,
+        controller.signal,
+        (part) => {
+          if (part.type === "text") text += part.text;
+          if (text.endsWith("b")) heard.resolve();
+        },
+      )
+    );
+    await heard.promise;
+    assertEquals(text, `${long}b`);
+    controller.abort();
+    await asked;
+    await upstream.calls[0]!.closed;
+  }
+});
+
+Deno.test("a body is let go with the question, also by a fetch that hears of no signal", async () => {
+  for (const isBefore of [true, false]) {
+    const controller = new AbortController();
+    const canceled = Promise.withResolvers<void>();
+    const body = new ReadableStream<Uint8Array>({
+      start: (stream) =>
+        stream.enqueue(encoder.encode(delta({ content: "a" }))),
+      cancel: () => canceled.resolve(),
+    });
+    const fetch = () => {
+      if (isBefore) controller.abort();
+      return Promise.resolve(new Response(body));
+    };
+    await assertRejects(() =>
+      createAsk({ ...options, fetch })(question, controller.signal, (part) => {
+        if (part.type === "text") controller.abort();
+      })
+    );
+    await canceled.promise;
+  }
 });
 
 Deno.test("only the first choice is read", async () => {
