@@ -100,7 +100,8 @@ export async function readAnswer(
   } finally {
     signal.removeEventListener("abort", hangUp);
     answer.sayThought();
-    waiting.forEach(onPart);
+    // None is left for whoever is still at it.
+    waiting.splice(0).forEach(onPart);
     if (answer.ended && !signal.aborted) hangUpLater(pumped, hangUp);
     else await source.cancel().catch(() => {});
   }

@@ -7,6 +7,7 @@ import {
 } from "@std/assert";
 import { createAsk } from "../../lib/models/openai.ts";
 import { createProviderFetch } from "../../lib/models/provider_fetch.ts";
+import { toStream } from "../../lib/models/source.ts";
 import { Upstream } from "../_upstream.ts";
 import {
   answerOf,
@@ -263,6 +264,30 @@ Deno.test("a long text is said to its end, though the provider says no more for 
     await asked;
     await upstream.calls[0]!.closed;
   }
+});
+
+Deno.test("a long text is said once, though the connection breaks meanwhile", async () => {
+  const long = "a".repeat(100_000);
+  const body = toStream({
+    pump(onPiece) {
+      void onPiece(encoder.encode(delta({ content: long })));
+      return Promise.reject(new TypeError("Cannot read on"));
+    },
+    cancel: () => Promise.resolve(),
+  });
+  const fetch = () => Promise.resolve(new Response(body));
+  let length = 0;
+  await assertRejects(() =>
+    createAsk({ ...options, fetch })(
+      question,
+      new AbortController().signal,
+      (part) => {
+        if (part.type === "text") length += part.text.length;
+      },
+    )
+  );
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assertEquals(length, long.length);
 });
 
 Deno.test("a body is let go with the question, also by a fetch that hears of no signal", async () => {
