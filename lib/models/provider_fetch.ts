@@ -24,7 +24,7 @@ const REDIRECTIONS = new Set([301, 302, 303, 307, 308]);
  * Makes a `fetch` that reads what comes by plain HTTP over `node:http`, which
  * takes all that lies in a socket at once; Deno's own takes one chunk. For a
  * server with many answers at once, and a model or a gateway in its own network,
- * that is a third of all its work.
+ * that spares a quarter of all its work.
  *
  * What is asked by HTTPS, and all in Bun and before Deno 2.9, goes by the runtime's
  * `fetch`.
