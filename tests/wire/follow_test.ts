@@ -605,7 +605,8 @@ Deno.test("two of one transcript do not wake each other for nothing", async () =
   await until(() => fast.closed + slow.closed === 2);
 });
 
-Deno.test("where the loop is late, what has come is read first, and events are larger", async () => {
+/** A loop that is late, and what ends the watch of it. */
+function lateLoop() {
   const clock = new TestClock({ pause: 0 });
   const lag = Lag.of(clock);
   const endWatch = lag.watch();
@@ -614,6 +615,11 @@ Deno.test("where the loop is late, what has come is read first, and events are l
     clock.tick(0);
   }
   assertEquals(lag.stretch(16), 250);
+  return { clock, lag, endWatch };
+}
+
+Deno.test("where the loop is late, what has come is read first, and events are larger", async () => {
+  const { clock, lag, endWatch } = lateLoop();
   const transcript = new Transcript();
   const connection = new Connection(transcript, { clock, lag });
   await connection.read();
@@ -647,4 +653,18 @@ Deno.test("where the loop is late, what has come is read first, and events are l
   await connection.reader.cancel();
   await read;
   assertEquals(clock.timers, 0);
+});
+
+Deno.test("where the loop is late, too, a client that has left is not waited for", async () => {
+  const { clock, lag, endWatch } = lateLoop();
+  const transcript = new Transcript();
+  const connection = new Connection(transcript, { clock, lag });
+  await connection.read();
+  void connection.read();
+  await turn();
+  // It is woken when its client has gone.
+  transcript.append("text", "{");
+  await connection.reader.cancel();
+  endWatch();
+  assertEquals([connection.closed, clock.timers], [1, 0]);
 });
