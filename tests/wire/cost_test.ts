@@ -183,37 +183,51 @@ async function each(
   ) as unknown as Counts;
 }
 
-// Most promises are of Deno's streams and of Node's, of which another version may
-// make more or less.
+/** What one token costs, by how it is read and how it comes. */
+const costs: {
+  name: string;
+  by: () => Provider;
+  how: "pace" | "flood";
+  expected: Omit<Counts, "promises">;
+  /** Most are of Deno's streams and of Node's: another version may make more. */
+  promises: number;
+}[] = [
+  {
+    name: "by fetch a paced token: an event, a read and a piece at each end",
+    by: fetched,
+    how: "pace",
+    expected: { timers: 0, events: 1, reads: 2, enqueues: 2 },
+    promises: 27,
+  },
+  {
+    name: "by fetch a token in a flood: the provider's piece alone",
+    by: fetched,
+    how: "flood",
+    expected: { timers: 0, events: 0, reads: 0, enqueues: 1 },
+    promises: 0.99,
+  },
+  {
+    name: "by node:http a paced token: an event, a read and a piece to send it",
+    by: plain,
+    how: "pace",
+    expected: { timers: 0, events: 1, reads: 1, enqueues: 1 },
+    promises: 46,
+  },
+  {
+    name: "by node:http a token in a flood: nothing of this",
+    by: plain,
+    how: "flood",
+    expected: { timers: 0, events: 0, reads: 0, enqueues: 0 },
+    promises: 0.99,
+  },
+];
 
-Deno.test("by fetch a paced token costs an event, a read and a piece at each end, and no timer", async () => {
-  const { pace, end } = await setUp(fetched());
-  const { promises, ...rest } = await each(pace);
-  assertEquals(rest, { timers: 0, events: 1, reads: 2, enqueues: 2 });
-  assert(promises <= 27, `${promises}`);
-  await end();
-});
-
-Deno.test("by fetch a token in a flood costs the provider's piece, and nothing else", async () => {
-  const { flood, end } = await setUp(fetched());
-  const { promises, ...rest } = await each(flood);
-  assertEquals(rest, { timers: 0, events: 0, reads: 0, enqueues: 1 });
-  assert(promises < 1, `${promises}`);
-  await end();
-});
-
-Deno.test("by node:http a paced token costs an event, a read and a piece for the client, and no timer", async () => {
-  const { pace, end } = await setUp(plain());
-  const { promises, ...rest } = await each(pace);
-  assertEquals(rest, { timers: 0, events: 1, reads: 1, enqueues: 1 });
-  assert(promises <= 46, `${promises}`);
-  await end();
-});
-
-Deno.test("by node:http a token in a flood costs nothing of this", async () => {
-  const { flood, end } = await setUp(plain());
-  const { promises, ...rest } = await each(flood);
-  assertEquals(rest, { timers: 0, events: 0, reads: 0, enqueues: 0 });
-  assert(promises <= 1, `${promises}`);
-  await end();
-});
+for (const { name, by, how, expected, promises: most } of costs) {
+  Deno.test(`costs ${name}`, async () => {
+    const { end, ...acts } = await setUp(by());
+    const { promises, ...rest } = await each(acts[how]);
+    assertEquals(rest, expected);
+    assert(promises <= most, `${promises}`);
+    await end();
+  });
+}
