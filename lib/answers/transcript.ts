@@ -127,6 +127,12 @@ export class Transcript {
     this.#waiting.push(onChange);
   }
 
+  /** Whoever waited has left. */
+  forget(onChange: () => void): void {
+    const place = this.#waiting.indexOf(onChange);
+    if (place >= 0) this.#waiting.splice(place, 1);
+  }
+
   /** Resolves when there is more to read, or the outcome. */
   changed(): Promise<void> {
     return new Promise((resolve) => this.onceChanged(resolve));

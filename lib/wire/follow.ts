@@ -231,6 +231,7 @@ class Follower implements UnderlyingDefaultSource<Uint8Array> {
     this.#open = false;
     this.#clock.clearTimeout(this.#heartbeat);
     this.#clock.clearTimeout(this.#pause);
+    this.#transcript.forget(this.#onChange);
     this.#options.onClose();
   }
 

@@ -138,6 +138,21 @@ Deno.test("who waits is called once, when all is written that comes at once", as
   assertEquals(lengths, [2]);
 });
 
+Deno.test("who has left is not called, nor kept", async () => {
+  const transcript = new Transcript();
+  const calls: string[] = [];
+  const stay = () => calls.push("stays");
+  const leave = () => calls.push("leaves");
+  transcript.onceChanged(leave);
+  transcript.onceChanged(stay);
+  transcript.forget(leave);
+  // One that does not wait.
+  transcript.forget(leave);
+  transcript.append("text", "a");
+  await Promise.resolve();
+  assertEquals(calls, ["stays"]);
+});
+
 Deno.test("the first outcome counts, and nothing comes after it", () => {
   const transcript = new Transcript();
   assertEquals(transcript.outcome, undefined);

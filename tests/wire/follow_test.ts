@@ -655,6 +655,27 @@ Deno.test("where the loop is late, what has come is read first, and events are l
   assertEquals(clock.timers, 0);
 });
 
+Deno.test("a client that leaves while the model is silent is not kept", async () => {
+  const transcript = new Transcript();
+  const waiting = new Set<() => void>();
+  const { onceChanged, forget } = transcript;
+  transcript.onceChanged = (onChange) => {
+    waiting.add(onChange);
+    onceChanged.call(transcript, onChange);
+  };
+  transcript.forget = (onChange) => {
+    waiting.delete(onChange);
+    forget.call(transcript, onChange);
+  };
+  const connection = new Connection(transcript);
+  await connection.read();
+  void connection.read();
+  await turn();
+  assertEquals(waiting.size, 1);
+  await connection.reader.cancel();
+  assertEquals(waiting.size, 0);
+});
+
 Deno.test("where the loop is late, too, a client that has left is not waited for", async () => {
   const { clock, lag, endWatch } = lateLoop();
   const transcript = new Transcript();
